@@ -1,0 +1,46 @@
+# One command each: `make run` and `make test` do all their own set-up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8501
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format bench sample lock
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "tiertune needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+install: $(VENV)/installed  ## Create .venv with the locked packages
+
+run: install  ## Start the dashboard with the sample log loaded
+	$(BIN)/tiertune serve --port $(PORT)
+
+test: install  ## Run every test, the browser journey included
+	$(BIN)/python -m tests.chromium
+	$(BIN)/python -m pytest
+
+check: install  ## Lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install  ## Measure speed against pandas and Polars; prints ratios
+	$(BIN)/python -m tests.benchmarks
+
+sample: install  ## Write the sample logs anew from their seed
+	$(BIN)/python -m data.generator
+
+lock: install  ## Resolve the lock file for Python 3.11 to 3.13 (needs uv on the path)
+	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url \
+	    --no-annotate --no-header --upgrade pyproject.toml -o requirements.lock

@@ -1,0 +1,1 @@
+"""Computation: from request logs to thresholds. Imports neither Streamlit nor Plotly."""

@@ -1,0 +1,1 @@
+"""Request logs: recognised, mapped, read in a child process, stored in DuckDB."""

@@ -1,0 +1,132 @@
+"""The columns of the two tables that a log becomes, and the words for them.
+
+``decisions`` has one row per request and ladder pair, both outcomes side by side, each null where it
+was not observed. ``calls`` has one row per model call of a call-level log. Units are in the names.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Form = Literal["decisions", "calls"]
+
+FOLDS = 20
+PICK_FOLDS = tuple(range(10))
+REPORT_FOLDS = tuple(range(10, 20))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One canonical column.
+
+    Attributes:
+        name: Canonical name; the unit is its suffix.
+        sql_type: Type in DuckDB.
+        meaning: One line for people who map their own columns.
+        mappable: Whether a file may give it; ``dataset``, ``file_id`` and ``fold`` are ours.
+    """
+
+    name: str
+    sql_type: str
+    meaning: str
+    mappable: bool = True
+
+
+def _sides(*columns: Column) -> tuple[Column, ...]:
+    return tuple(
+        Column(f"{side}_{column.name}", column.sql_type, f"{word}: {column.meaning}")
+        for side, word in (("fast", "fast answer"), ("strong", "strong answer"))
+        for column in columns
+    )
+
+
+_OWN = (
+    Column("dataset", "VARCHAR", "the log it belongs to", mappable=False),
+    Column("file_id", "VARCHAR", "SHA-256 of the loaded file's content", mappable=False),
+)
+_REQUEST = (
+    Column("request_id", "VARCHAR", "identifies the request"),
+    Column("ts", "TIMESTAMP", "when the request came, UTC"),
+    Column("task_category", "VARCHAR", "kind of task; thresholds are tuned per category"),
+    Column("segment", "VARCHAR", "customer tier or the like"),
+)
+_ROUTING = (
+    Column("policy_kind", "VARCHAR", "cascade (fast model answers first) or predictive"),
+    Column("confidence", "DOUBLE", "of the fast answer, 0 to 1"),
+    Column("confidence_kind", "VARCHAR", "self_report, logprob, verifier or predictive"),
+)
+_ROUTER = (
+    Column("router_cost_usd", "DOUBLE", "cost of a router or classifier, USD"),
+    Column("router_latency_s", "DOUBLE", "latency of a router or classifier, seconds"),
+)
+_LOGGED = (
+    Column("threshold", "DOUBLE", "threshold in force when the request was routed"),
+    Column("propensity", "DOUBLE", "logged probability of the action taken (keep or escalate)"),
+    Column("sampling_probability", "DOUBLE", "probability that the shadow answer or its grade was taken"),
+)
+_GROUPS = (
+    Column("unit_id", "VARCHAR", "user or session; randomised and clustered by it"),
+    Column("experiment", "VARCHAR", "name of the experiment"),
+    Column("arm", "VARCHAR", "arm of the experiment"),
+    Column("attributes", "VARCHAR", "anything else, as JSON text"),
+    Column("prompt", "VARCHAR", "prompt text; loaded only if asked for"),
+    Column("answer", "VARCHAR", "answer text; loaded only if asked for"),
+)
+_TOKENS = (
+    Column("input_tokens", "BIGINT", "input tokens"),
+    Column("output_tokens", "BIGINT", "output tokens, reasoning included"),
+    Column("reasoning_tokens", "BIGINT", "reasoning tokens"),
+    Column("cached_tokens", "BIGINT", "cached input tokens"),
+)
+
+DECISIONS: tuple[Column, ...] = (
+    *_OWN,
+    *_REQUEST,
+    Column("fast_model", "VARCHAR", "model that answers first, with its effort"),
+    Column("strong_model", "VARCHAR", "model that a request is escalated to, with its effort"),
+    *_ROUTING,
+    *_sides(
+        Column("correct", "DOUBLE", "grade from 0 (wrong) to 1 (correct)"),
+        Column("cost_usd", "DOUBLE", "cost, USD"),
+        Column("latency_s", "DOUBLE", "latency, seconds"),
+        *_TOKENS,
+    ),
+    *_ROUTER,
+    Column("escalated", "BOOLEAN", "whether the strong answer was served"),
+    *_LOGGED,
+    Column("cost_source", "VARCHAR", "logged or priced"),
+    Column("correct_source", "VARCHAR", "human, judge, exact or feedback"),
+    *_GROUPS,
+    Column("fold", "UTINYINT", "stable hash of the unit, 0 to 19", mappable=False),
+    Column("unit_first", "BOOLEAN", "one hashed row per unit", mappable=False),
+)
+
+CALLS: tuple[Column, ...] = (
+    *_OWN,
+    Column("request_id", "VARCHAR", "identifies the request; its calls share it"),
+    Column("call_index", "BIGINT", "order of the call within its request"),
+    *_REQUEST[1:],
+    Column("model", "VARCHAR", "model called"),
+    Column("tier", "VARCHAR", "small, standard, frontier or reasoning"),
+    Column("tier_logged", "VARCHAR", "the log's own word for the tier"),
+    Column("effort", "VARCHAR", "reasoning effort; becomes part of the model's label"),
+    Column("served", "BOOLEAN", "whether this answer was served"),
+    Column("shadow", "BOOLEAN", "whether the call was made for comparison only"),
+    *_ROUTING[1:],
+    Column("correct", "DOUBLE", "grade from 0 (wrong) to 1 (correct)"),
+    Column("correct_source", "VARCHAR", "human, judge, exact or feedback"),
+    *_TOKENS,
+    Column("cost_usd", "DOUBLE", "cost of the call, USD"),
+    Column("cost_source", "VARCHAR", "logged or priced"),
+    Column("latency_s", "DOUBLE", "latency, seconds"),
+    Column("ttft_s", "DOUBLE", "time to first token, seconds"),
+    Column("cache_hit", "BOOLEAN", "whether the answer came from a cache"),
+    Column("status", "VARCHAR", "success, error or timeout"),
+    Column("policy_kind", "VARCHAR", "cascade or predictive"),
+    *_LOGGED,
+    *_ROUTER,
+    *_GROUPS,
+)
+
+TABLES: dict[Form, tuple[Column, ...]] = {"decisions": DECISIONS, "calls": CALLS}
+TIERS = ("small", "standard", "frontier", "reasoning")
+UNCATEGORISED = "Uncategorised"
