@@ -1,0 +1,102 @@
+"""What several tests need: the reference cases, the public data sets, and skips said aloud."""
+
+import json
+import math
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+HERE = Path(__file__).parent
+WITHOUT_DATASETS = "TIERTUNE_DATASETS is not set"
+
+# Same examples on every machine; a busy machine is no failure.
+settings.register_profile("tiertune", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("tiertune")
+
+
+def close(got: Any, expected: Any, *, rtol: float = 0.0, atol: float = 0.0) -> bool:
+    """Whether ``got`` is what a reference case expects.
+
+    Null must be None, whole numbers and texts must be equal, and other numbers are as near as
+    ``|got - expected| <= max(atol, rtol * max(|got|, |expected|))``. Lists and mappings go by element; of
+    a mapping only the expected keys count.
+    """
+    if isinstance(expected, dict):
+        return all(close(got[key], part, rtol=rtol, atol=atol) for key, part in expected.items())
+    if isinstance(expected, list):
+        pairs = list(zip(got, expected, strict=False))
+        return len(got) == len(expected) and all(close(a, b, rtol=rtol, atol=atol) for a, b in pairs)
+    if expected in ("NaN", "Infinity", "-Infinity"):
+        got, expected = str(float(got)), str(float(expected))
+    if expected is None or got is None or isinstance(expected, str | bool | int):
+        return bool(got == expected)
+    if not math.isfinite(got):
+        return False
+    return bool(abs(got - expected) <= max(atol, rtol * max(abs(got), abs(expected))))
+
+
+@dataclass(frozen=True, slots=True)
+class RefCase:
+    """One reference case; inputs and expected values as they stand in its file."""
+
+    inputs: dict[str, Any]
+    expected: dict[str, Any]
+    rtol: float
+    atol: float
+
+    def close(self, got: Any, expected: Any, *, rtol: float | None = None, atol: float | None = None) -> bool:
+        """``close`` with the case's own tolerances where none are given."""
+        return close(
+            got,
+            expected,
+            rtol=self.rtol if rtol is None else rtol,
+            atol=self.atol if atol is None else atol,
+        )
+
+
+class RefCases:
+    """The reference cases by file and id: ``refcase("sweep", "sweep_one_row")``."""
+
+    close = staticmethod(close)
+
+    def __call__(self, name: str, case: str) -> RefCase:
+        """The case ``case`` of ``tests/refcases/NAME.json``."""
+        found = self._file(name)[case]
+        return RefCase(found["inputs"], found["expected"], found["rtol"], found["atol"])
+
+    def ids(self, name: str) -> list[str]:
+        """The ids of all cases in a file."""
+        return list(self._file(name))
+
+    def _file(self, name: str) -> dict[str, Any]:
+        text = (HERE / "refcases" / f"{name}.json").read_text(encoding="utf-8")
+        return {case["id"]: case for case in json.loads(text)["cases"]}
+
+
+@pytest.fixture
+def refcase() -> RefCases:
+    return RefCases()
+
+
+@pytest.fixture
+def datasets() -> Path:
+    """The folder of the public data sets; the test is skipped where nobody says where it is."""
+    folder = os.environ.get("TIERTUNE_DATASETS")
+    if not folder:
+        pytest.skip(WITHOUT_DATASETS)
+    return Path(folder)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reasons[text.removeprefix("Skipped: ")] += 1
+    if reasons:
+        listed = ", ".join(f"{count} because {reason}" for reason, count in reasons.most_common())
+        terminalreporter.write_line(f"{reasons.total()} tests were SKIPPED: {listed}", yellow=True, bold=True)
