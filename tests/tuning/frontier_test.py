@@ -1,8 +1,10 @@
 """Frontier, hull, prices along it, and the areas, by hand and against the definitions."""
 
+import json
 import math
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,6 +110,30 @@ def test_apgr_by_hand():
     got = apgr(rate, accuracy, fast_accuracy=0.6, strong_accuracy=0.8)
     assert got == pytest.approx(0.75, rel=1e-12)
     assert apgr(rate[::-1], accuracy[::-1], fast_accuracy=0.6, strong_accuracy=0.8) == pytest.approx(got)
+
+
+def test_apgr_of_real_pairs(datasets):
+    folder = datasets / "mmlu_pro_calibration"
+    reference = json.loads((folder / "reference.json").read_text(encoding="utf-8"))["pairs"]
+    name = "gpt-4o-mini-2024-07-18 -> o4-mini-2025-04-16 | fast_verbal_numerical_confidence"
+    pairs = pl.read_parquet(folder / "pairs.parquet").filter(
+        fast_model="gpt-4o-mini-2024-07-18", reasoning_model="o4-mini-2025-04-16"
+    )
+    pairs = pairs.filter(pl.col("fast_verbal_numerical_confidence").is_between(0, 1)).drop_nulls(
+        ["fast_correct", "reasoning_correct"]
+    )
+    confidence, fast, strong = (
+        pairs[column].to_numpy()
+        for column in ("fast_verbal_numerical_confidence", "fast_correct", "reasoning_correct")
+    )
+    kept = [confidence >= threshold for threshold in (*np.unique(confidence), np.inf)]
+    got = apgr(
+        [1 - keep.mean() for keep in kept],
+        [np.where(keep, fast, strong).mean() for keep in kept],
+        fast_accuracy=fast.mean(),
+        strong_accuracy=strong.mean(),
+    )
+    assert got == pytest.approx(reference[name]["apgr"], abs=1e-9)
 
 
 def test_random_escalation_scores_one_half():

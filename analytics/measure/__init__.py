@@ -1,0 +1,1 @@
+"""What was observed: cost, accuracy and latency of tiers, strategies and confidences."""

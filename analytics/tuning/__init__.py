@@ -1,0 +1,1 @@
+"""From cells to curves, goals and policies."""

@@ -1,0 +1,184 @@
+"""What each category can do within the region that the log identifies, and why some can do nothing."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from analytics.errors import InsufficientDataError
+from analytics.estimate import Floats
+from analytics.policy import Goal, Reference, Route, Verdict
+from analytics.tuning.allocation import Candidates
+from analytics.tuning.curve import histograms, in_force_threshold
+from analytics.tuning.frontier import pareto
+from analytics.tuning.latency import mixed_p95, p95_curve
+from analytics.tuning.log import Selection
+from analytics.tuning.sums import Levels, Sums, control_sums, cost_band, levels, threshold_sums
+
+LEAST_PAIRS = 30
+LEAST_OF_EITHER = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A selection's levels by category: all rows for what is possible, some folds for what is picked."""
+
+    selection: Selection
+    goal: Goal
+    all_rows: dict[str, Levels]
+    picked: dict[str, Levels]
+    costs_known: bool
+    reference: Reference
+
+
+def grid(selection: Selection, goal: Goal, *, folds: Iterable[int] | None) -> Grid:
+    """The levels that a pick works on.
+
+    Args:
+        selection: The rows in question.
+        goal: The goal; its reference None becomes always strong or the policy in force.
+        folds: Folds to pick on; None for all.
+    """
+    rows = selection.rows
+    some = rows if folds is None else rows.filter(pl.col("fold").is_in(list(folds)))
+    by_category, picked = (
+        {name: levels(frame.filter(pl.col("task_category") == name)) for name in selection.categories}
+        for frame in (rows, some)
+    )
+    costs = [cost_band(threshold_sums(at, missing=selection.missing))["value"] for at in by_category.values()]
+    known = bool(costs) and all(np.isfinite(cost[0]) for cost in costs)
+    reference = goal.reference or _reference(selection, by_category)
+    return Grid(selection, goal, by_category, picked, known, reference)
+
+
+def _reference(selection: Selection, by_category: Mapping[str, Levels]) -> Reference:
+    """Always strong, where most graded requests identify it; else the policy in force, where known."""
+    identified = {name: at.everywhere("esc_gap") == 0 for name, at in by_category.items()}
+    graded = {name: at.everywhere("n") for name, at in by_category.items()}
+    share = sum(graded[name] for name, yes in identified.items() if yes)
+    if share * 2 > sum(graded.values()):
+        return "strong"
+    known = any(in_force_threshold(selection, name) is not None for name in by_category)
+    return "in-force" if known else "strong"
+
+
+def blocked(grid: Grid, name: str) -> tuple[Verdict, str] | None:
+    """Why a category gets no verdict of its own; None where it can have one."""
+    at = grid.all_rows[name]
+    pairs = int(at.everywhere("pairs"))
+    right, wrong = at.everywhere("fast_right"), at.everywhere("fast_wrong")
+    if at.everywhere("n") == 0:
+        return "not_identified", "No request of this category is graded."
+    if at.confidence.size == 0:
+        return "not_identified", "No request of this category has a confidence."
+    if grid.reference == "in-force":
+        pairs = int(at.everywhere("n") - at.everywhere("keep_gap"))
+    elif pairs == 0:
+        return "not_identified", "No request of this category has both answers graded."
+    if pairs < LEAST_PAIRS:
+        return "insufficient_evidence", f"{pairs} graded pairs; at least {LEAST_PAIRS} are needed."
+    if min(right, wrong) < LEAST_OF_EITHER:
+        found = f"{right:,.0f} right and {wrong:,.0f} wrong fast answers"
+        return "insufficient_evidence", f"{found}; at least {LEAST_OF_EITHER} of either are needed."
+    return None
+
+
+def candidates(grid: Grid, name: str) -> Candidates | str:
+    """What a category can do within the identified region, or why there is nothing."""
+    selection, whole, some = grid.selection, grid.all_rows[name], grid.picked[name]
+    everything = _options(whole, whole.confidence, selection)
+    figures = _options(some, whole.confidence, selection)
+    cost = figures.cost / np.maximum(figures.cost_n, 1) * figures.rows
+    if not grid.costs_known:
+        cost = figures.escalated
+    known = (everything.gap == 0) & (everything.n > 0)
+    if grid.costs_known:
+        known &= (everything.cost_gap == 0) & (everything.cost_n * 2 >= everything.rows)
+    known &= _fast_enough(grid, name)
+    # Options are fast_only, each threshold, escalate all, strong_only. "Escalate all" after a fast call
+    # is strong_only at a higher price; without missing confidences the smallest threshold is fast_only.
+    known[-2] = False
+    known[1] &= whole.columns["rows"][0] > 0
+    if grid.reference == "in-force":
+        known[-1] = False
+    if not known.any():
+        return _why_none(grid, name)
+    reference = _reference_correct(grid, name, some)
+    if reference is None and grid.goal.name == "non-inferior":
+        return f"The accuracy of the reference ({grid.reference}) is not identified in this category."
+    kept = np.flatnonzero(known)
+    kept = kept[pareto(cost[kept], figures.total[kept])]
+    routes: tuple[Route, ...] = tuple(
+        "fast_only" if at == 0 else "strong_only" if at == known.size - 1 else "cascade" for at in kept
+    )
+    return Candidates(
+        route=routes,
+        index=tuple(int(at) - 1 for at in kept),
+        correct=figures.total[kept],
+        cost=cost[kept],
+        n=float(figures.n[0]),
+        cost_n=float(figures.rows[0]),
+        reference=reference,
+    )
+
+
+def _why_none(grid: Grid, name: str) -> str:
+    if grid.goal.max_p95_s is not None:
+        return f"No identified route keeps the 95th percentile of latency within {grid.goal.max_p95_s:g} s."
+    regime = grid.selection.regimes.filter(pl.col("task_category") == name)
+    reason = regime["shadow_reason"][0] if regime.height else None
+    return reason or "No threshold lies in the region that this log identifies."
+
+
+def _options(at: Levels, confidence: Floats, selection: Selection) -> Sums:
+    """Totals of fast only, every threshold, escalate all, strong only: shape ``(m + 3,)``.
+
+    ``at`` may lack some of the confidences of the grid: thresholds are looked up, not matched.
+    """
+    swept = threshold_sums(at, missing=selection.missing)
+    place = np.append(np.searchsorted(at.confidence, confidence, side="left"), at.confidence.size)
+    fast, strong = control_sums(at, "fast_only"), control_sums(at, "strong_only")
+    return Sums(
+        *(
+            np.concatenate([getattr(fast, key), getattr(swept, key)[place], getattr(strong, key)])
+            for key in Sums.__dataclass_fields__
+        )
+    )
+
+
+def _fast_enough(grid: Grid, name: str) -> npt.NDArray[np.bool_]:
+    """Which options keep the 95th percentile of latency within the limit; all of them without one."""
+    at, limit = grid.all_rows[name], grid.goal.max_p95_s
+    if limit is None:
+        return np.ones(at.confidence.size + 3, dtype=bool)
+    timed = histograms(grid.selection, name)
+    swept = p95_curve(timed, at.confidence)
+    if swept is None:
+        raise InsufficientDataError("A latency limit needs latencies, and this log has none: add latency_s.")
+    ends = [mixed_p95([(timed, route, None, "escalate")]) for route in ("fast_only", "strong_only")]
+    values = np.concatenate([[_number(ends[0])], swept, [_number(ends[1])]])
+    within: npt.NDArray[np.bool_] = np.nan_to_num(values, nan=np.inf) <= limit
+    return within
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _reference_correct(grid: Grid, name: str, some: Levels) -> float | None:
+    """Correct answers of the reference on the rows that are picked on; None where not identified."""
+    whole, selection = grid.all_rows[name], grid.selection
+    if grid.reference == "strong":
+        if whole.everywhere("esc_gap") > 0:
+            return None
+        return some.everywhere("esc_sum")
+    threshold = in_force_threshold(selection, name)
+    if threshold is None:
+        return None
+    everything = threshold_sums(whole, missing=selection.missing)
+    if everything.gap[int(np.searchsorted(whole.confidence, threshold, side="left"))] > 0:
+        return None
+    swept = threshold_sums(some, missing=selection.missing)
+    return float(swept.total[int(np.searchsorted(some.confidence, threshold, side="left"))])

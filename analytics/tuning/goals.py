@@ -1,0 +1,209 @@
+"""A goal over curves becomes a policy: picked on one half of the users, reported on the other.
+
+The pick uses folds 0-9 and every figure that is shown comes from folds 10-19, so a threshold is never
+scored on the rows that chose it, and it is not refitted afterwards.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from analytics.estimate import Estimate, rounded
+from analytics.logs.prices import price_map_date
+from analytics.logs.schema import PICK_FOLDS, REPORT_FOLDS
+from analytics.policy import Difference, Evidence, Goal, Overall, Score, ThresholdPolicy
+from analytics.tuning.baselines import baselines, control_points
+from analytics.tuning.curve import Point
+from analytics.tuning.evaluation import (
+    Comparison,
+    Evaluation,
+    compared,
+    evaluate,
+    everywhere,
+    in_force_policy,
+)
+from analytics.tuning.log import Selection
+from analytics.tuning.optimism import optimism
+from analytics.tuning.outcome import notes, sentence
+from analytics.tuning.picking import Pick, bare_policy, margin_of, pick
+
+PICKED_ON, REPORTED_ON = "folds 0-9", "folds 10-19"
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """A tuned policy with what it was compared with, all on rows that it was not picked on.
+
+    Attributes:
+        policy: The policy, with its held-out figures.
+        held_out: The evaluation that the policy's figures come from.
+        optimism: Accuracy and cost in sample, cross-fitted and held out; ``certified`` is None.
+        baselines: Evaluations of ``fast_only``, ``strong_only`` and, where known, ``in_force``, by category.
+        controls: Those three overall, and ``random`` and ``oracle``, on the same rows; None where not known.
+        vs_strong: The policy against always strong, by category and (key None) overall.
+        vs_in_force: The policy against the one in force; empty where that is not known.
+        reference: What the goal was measured against, ``strong`` or ``in-force``.
+        reaches_goal: Whether the held-out rows meet the goal; None where that cannot be told.
+        price_usd: What the policy pays for its dearest additional correct answer, USD; None without costs.
+        sentence: The outcome in one or two sentences.
+        notes: Sentences on what was left out or assumed.
+    """
+
+    policy: ThresholdPolicy
+    held_out: Evaluation
+    optimism: dict[str, dict[str, Estimate] | None]
+    baselines: dict[str, Evaluation]
+    controls: dict[str, Point | None]
+    vs_strong: dict[str | None, Comparison]
+    vs_in_force: dict[str | None, Comparison]
+    reference: str
+    reaches_goal: bool | None
+    price_usd: float | None
+    sentence: str
+    notes: tuple[str, ...] = ()
+
+
+def tune(selection: Selection, goal: Goal, *, created: datetime | None = None) -> Tuning:
+    """The best policy by a goal, with held-out figures.
+
+    Args:
+        selection: The rows in question.
+        goal: What to tune for; ``reference`` None is always strong where the log identifies it, else the
+            policy in force.
+        created: Time to put in the file; None for now.
+
+    Raises:
+        NotIdentifiedError: No category has a candidate that this log identifies.
+        InsufficientDataError: Too few grades, no costs where the goal needs them, or no policy reaches it.
+    """
+    picked = pick(selection, goal, folds=PICK_FOLDS)
+    bare = bare_policy(selection, picked)
+    level = goal.level
+    held_out = evaluate(selection, bare, folds=REPORT_FOLDS, rows=REPORTED_ON, level=level)
+    strong, force = everywhere(selection, "strong_only"), in_force_policy(selection)
+    vs_strong = compared(selection, bare, strong, folds=REPORT_FOLDS, level=level)
+    vs_force = {} if force is None else compared(selection, bare, force, folds=REPORT_FOLDS, level=level)
+    fixed = baselines(selection, folds=REPORT_FOLDS, level=level)
+    controls = control_points(selection, held_out.overall, fixed, folds=REPORT_FOLDS, level=level)
+    reaches = _reaches(goal, picked, held_out, vs_strong if picked.reference == "strong" else vs_force)
+    compares = goal.name == "non-inferior"
+    asked = replace(
+        goal,
+        margin=margin_of(goal) if compares else None,
+        reference=picked.reference if compares else None,
+    )
+    policy = _documented(
+        selection, bare, goal=asked, held_out=held_out, vs_in_force=vs_force, created=created
+    )
+    return Tuning(
+        policy=policy,
+        held_out=held_out,
+        optimism=optimism(selection, goal, bare, held_out),
+        baselines=fixed,
+        controls=controls,
+        vs_strong=vs_strong,
+        vs_in_force=vs_force,
+        reference=picked.reference,
+        reaches_goal=reaches,
+        price_usd=picked.price_usd if picked.costs_known else None,
+        sentence=sentence(
+            asked,
+            picked,
+            held_out,
+            against=vs_strong if picked.reference == "strong" else vs_force,
+            reaches=reaches,
+        ),
+        notes=(*selection.notes, *notes(selection, picked)),
+    )
+
+
+def _reaches(
+    goal: Goal, picked: Pick, held_out: Evaluation, versus: Mapping[str | None, Comparison]
+) -> bool | None:
+    """Whether the rows that the policy was not picked on meet the goal; None where that is unknown."""
+    names: list[str | None] = [None]
+    if goal.scope == "category":
+        names = [name for name, choice in picked.choices.items() if choice.verdict == "estimated"]
+    if goal.name == "non-inferior":
+        lost = [versus[name].accuracy.value if name in versus else None for name in names]
+        return _all(lost, lambda value: value >= -margin_of(goal) - 1e-12)
+    points = [held_out.overall if name is None else held_out.categories[name] for name in names]
+    if goal.name == "budget":
+        costs = [item.cost_per_request_usd.value for item in points]
+        return _all(costs, lambda value: value <= (goal.budget_usd or 0.0) * (1 + 1e-12))
+    if goal.min_accuracy is None:
+        return None
+    floor = goal.min_accuracy
+    return _all([item.accuracy.value for item in points], lambda value: value >= floor - 1e-12)
+
+
+def _all(values: Iterable[float | None], holds: Callable[[float], bool]) -> bool | None:
+    known = list(values)
+    if not known or any(value is None for value in known):
+        return None
+    return all(holds(value) for value in known if value is not None)
+
+
+def _documented(
+    selection: Selection,
+    bare: ThresholdPolicy,
+    *,
+    goal: Goal,
+    held_out: Evaluation,
+    vs_in_force: Mapping[str | None, Comparison],
+    created: datetime | None,
+) -> ThresholdPolicy:
+    """The policy with its evidence, as the file carries it."""
+    facts = selection.log.facts
+    categories = {}
+    for name, item in bare.categories.items():
+        at = held_out.categories[name]
+        categories[name] = replace(
+            item,
+            n=at.accuracy.n,
+            accuracy=_shown(at.accuracy),
+            cost_per_request_usd=_shown(at.cost_per_request_usd),
+            escalation_rate=_shown(at.escalation_rate),
+            latency_p95_s=_shown(at.latency_p95_s),
+        )
+    whole = held_out.overall
+    return replace(
+        bare,
+        categories=categories,
+        created=(created or datetime.now(UTC)).replace(microsecond=0),
+        confidence=Score(
+            kind=", ".join(facts.confidence_kinds) or None, source=", ".join(facts.confidence_sources) or None
+        ),
+        goal=goal,
+        evidence=Evidence(
+            log_sha256=facts.log_sha256,
+            requests=int(selection.rows["rows"].sum()),
+            picked_on=PICKED_ON,
+            reported_on=REPORTED_ON,
+            since=facts.first_ts,
+            until=facts.last_ts,
+            prices_as_of=price_map_date(),
+        ),
+        overall=Overall(
+            verdict="estimated",
+            n=whole.accuracy.n,
+            accuracy=_shown(whole.accuracy),
+            cost_per_request_usd=_shown(whole.cost_per_request_usd),
+            escalation_rate=_shown(whole.escalation_rate),
+        ),
+        latency_p95_s=_shown(whole.latency_p95_s),
+        difference_to_in_force=Difference(accuracy=_shown(vs_in_force[None].accuracy))
+        if vs_in_force
+        else None,
+        versions={name: version(name) for name in ("tiertune", "duckdb", "polars", "numpy")},
+    )
+
+
+def _shown(estimate: Estimate) -> Estimate | None:
+    """The estimate as a file carries it, to twelve digits; None where it is undefined."""
+    if estimate.value is None:
+        return None
+    return replace(
+        estimate, value=rounded(estimate.value), low=rounded(estimate.low), high=rounded(estimate.high)
+    )

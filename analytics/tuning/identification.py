@@ -1,0 +1,277 @@
+"""What a log can tell about each request, decided row by row from what was observed.
+
+A request whose fast answer is kept needs a graded fast answer; an escalated one needs a graded strong
+answer. Where the strong answer of a kept request was not observed there is a band, unless a share of
+such requests has a shadow answer with known probability: then the difference estimator applies.
+
+References:
+    Manski (1990), AER P&P 80; Horvitz & Thompson (1952), JASA 47; Kish (1965), Survey Sampling.
+"""
+
+from typing import Literal
+
+import polars as pl
+
+Estimator = Literal["paired", "cascade", "shadow_difference", "bounds", "ungraded"]
+Missing = Literal["escalate", "keep", "exclude"]
+
+GROUP = ("task_category", "fast_model", "strong_model", "policy_kind")
+LEAST_SHADOW_ROWS = 30
+MOST_SELECTIVE_GRADING = 0.05
+PROPENSITY_ERRORS = 4.0
+
+# What a row contributes if its fast answer is kept, if it is escalated, and under the two controls.
+CONTRIBUTIONS = (
+    "rows", "n", "pairs", "fast_right", "fast_wrong", "ungraded",
+    "keep_sum", "keep_sq", "keep_gap", "esc_sum", "esc_sq", "esc_gap", "gain_sum", "gain_sq",
+    "keep_cost_n", "keep_cost_sum", "keep_cost_sq", "esc_cost_n", "esc_cost_sum", "esc_cost_sq",
+    "esc_cost_gap", "fast_cost_n", "fast_cost_sum", "fast_cost_sq",
+    "strong_cost_n", "strong_cost_sum", "strong_cost_sq",
+    "oracle_sum", "oracle_cost_sum", "served_sum", "served_sq", "served_gap",
+)  # fmt: skip
+
+
+def _sum(condition: pl.Expr) -> pl.Expr:
+    return pl.when(condition).then(pl.col("n")).otherwise(0).sum()
+
+
+def regimes(cells: pl.DataFrame) -> pl.DataFrame:
+    """How each category and pair was observed, and so which estimator applies.
+
+    Args:
+        cells: Cells of a log.
+
+    Returns:
+        One row per ``GROUP`` with ``rows``, ``graded_rows``, ``estimator``, ``shadow`` (strong grades
+        of kept requests can be weighted by their probability), ``shadow_cost`` (the same for costs),
+        ``selective`` (grades are missing more often on one route than on the other), ``shadow_rows``
+        and ``shadow_reason`` (why shadow answers cannot be used; null where they can or there are none).
+    """
+    frame = cells.with_columns(_kept().alias("kept"), _graded().alias("graded"))
+    weight = 1 / pl.col("sampling_probability")
+    known = pl.col("sampling_probability").is_not_null()
+    tested = []
+    for name, seen, population in (
+        ("grade", "strong_graded", pl.col("kept") & pl.col("graded")),
+        ("cost", "strong_cost_known", pl.col("kept")),
+    ):
+        shadow = population & pl.col(seen)
+        tested += [
+            _sum(population).alias(f"{name}_kept"),
+            _sum(shadow).alias(f"{name}_seen"),
+            _sum(shadow & ~known).alias(f"{name}_unknown"),
+            pl.when(shadow & known).then(pl.col("n") * weight).otherwise(0).sum().alias(f"{name}_w"),
+            pl.when(shadow & known).then(pl.col("n") * weight**2).otherwise(0).sum().alias(f"{name}_w2"),
+            pl.when(shadow & known)
+            .then(pl.col("n") * (1 - pl.col("sampling_probability")) * weight**2)
+            .otherwise(0)
+            .sum()
+            .alias(f"{name}_var"),
+        ]
+    table = frame.group_by(GROUP).agg(
+        pl.col("n").sum().alias("rows"),
+        _sum(pl.col("graded")).alias("graded_rows"),
+        _sum(pl.col("kept")).alias("kept_rows"),
+        _sum(pl.col("kept") & pl.col("graded")).alias("kept_graded"),
+        _sum(pl.col("graded") & ~(pl.col("fast_graded") & pl.col("strong_graded"))).alias("half_seen"),
+        _sum(pl.col("graded") & ~pl.col("kept") & ~pl.col("fast_graded")).alias("escalated_fast_unseen"),
+        *tested,
+    )
+    return table.with_columns(_selective(), *_usable("grade"), *_usable("cost")).with_columns(
+        _estimator().alias("estimator"),
+        pl.col("grade_usable").alias("shadow"),
+        pl.col("cost_usable").alias("shadow_cost"),
+        pl.col("grade_seen").alias("shadow_rows"),
+        _shadow_reason().alias("shadow_reason"),
+    ).select(
+        *GROUP, "rows", "graded_rows", "estimator", "shadow", "shadow_cost", "selective", "shadow_rows",
+        "shadow_reason",
+    )  # fmt: skip
+
+
+def _kept() -> pl.Expr:
+    """Whether the fast answer was served; where the route was not logged, a sampled row was kept."""
+    seen = pl.col("strong_graded") | pl.col("strong_cost_known")
+    sampled = (pl.col("sampling_probability") < 1).fill_null(value=False)
+    return pl.coalesce(~pl.col("escalated"), ~seen | sampled)
+
+
+def _graded() -> pl.Expr:
+    return pl.col("fast_graded") | pl.col("strong_graded")
+
+
+def _selective() -> pl.Expr:
+    """Whether leaving ungraded requests out would favour one route."""
+    escalated = pl.col("rows") - pl.col("kept_rows")
+    kept_share = pl.col("kept_graded") / pl.col("kept_rows")
+    escalated_share = (pl.col("graded_rows") - pl.col("kept_graded")) / escalated
+    differs = (kept_share - escalated_share).abs() > MOST_SELECTIVE_GRADING
+    both = (pl.col("kept_rows") > 0) & (escalated > 0) & (pl.col("graded_rows") < pl.col("rows"))
+    return (both & differs).fill_null(value=False).alias("selective")
+
+
+def _usable(name: str) -> tuple[pl.Expr, ...]:
+    """Whether sampled strong answers of kept requests can be weighted by their logged probability.
+
+    The weights must add up to the number of kept requests (else the probabilities are wrong), and
+    their effective number must be large enough for a standard error to mean anything.
+    """
+    kept, seen = pl.col(f"{name}_kept"), pl.col(f"{name}_seen")
+    weights, squares, variance = pl.col(f"{name}_w"), pl.col(f"{name}_w2"), pl.col(f"{name}_var")
+    honest = (weights - kept).abs() <= PROPENSITY_ERRORS * variance.sqrt() + 1e-6 * kept
+    enough = weights**2 >= LEAST_SHADOW_ROWS * squares
+    sampled = (seen > 0) & (seen < kept) & (pl.col(f"{name}_unknown") == 0)
+    return (
+        (sampled & honest & enough).alias(f"{name}_usable"),
+        honest.alias(f"{name}_honest"),
+        enough.alias(f"{name}_enough"),
+    )
+
+
+def _shadow_reason() -> pl.Expr:
+    sampled = (pl.col("grade_seen") > 0) & (pl.col("grade_seen") < pl.col("grade_kept"))
+    return (
+        pl.when(pl.col("grade_usable") | ~sampled)
+        .then(None)
+        .when(pl.col("grade_unknown") > 0)
+        .then(pl.lit("Some kept requests have a strong answer, but not with which probability it was taken."))
+        .when(~pl.col("grade_enough"))
+        .then(
+            pl.format(
+                "Only {} kept requests have a shadow answer, fewer than the {} that an estimate needs.",
+                pl.col("grade_seen"),
+                pl.lit(LEAST_SHADOW_ROWS),
+            )
+        )
+        .otherwise(pl.lit("The logged sampling probabilities do not fit how many shadow answers there are."))
+    )
+
+
+def _estimator() -> pl.Expr:
+    return (
+        pl.when(pl.col("graded_rows") == 0)
+        .then(pl.lit("ungraded"))
+        .when(pl.col("selective"))
+        .then(pl.lit("bounds"))
+        .when(pl.col("half_seen") == 0)
+        .then(pl.lit("paired"))
+        .when(pl.col("grade_usable"))
+        .then(pl.lit("shadow_difference"))
+        .when(pl.col("escalated_fast_unseen") == 0)
+        .then(pl.lit("cascade"))
+        .otherwise(pl.lit("bounds"))
+    )
+
+
+def contributions(cells: pl.DataFrame) -> pl.DataFrame:
+    """What each cell adds to accuracy and cost if kept, if escalated, and under the controls.
+
+    Args:
+        cells: Cells of a log.
+
+    Returns:
+        The cells' keys and ``CONTRIBUTIONS``. ``n`` counts the requests that accuracy is about; a
+        ``gap`` counts those whose outcome on that route is unknown; sums run over the others. With a
+        shadow share, ``esc_sum`` is the sum of y_f + (e / p)(y_s - y_f). Requests without any grade
+        are left out of accuracy and counted in ``ungraded``, unless grading favours one route. A cost
+        ``n`` counts rows on which all costs of that route are known, ``esc_cost_gap`` those on which the
+        strong model was never called.
+    """
+    table = regimes(cells).select(*GROUP, "shadow", "shadow_cost", "selective")
+    frame = cells.join(table, on=GROUP, how="left", nulls_equal=True).with_columns(
+        _kept().alias("kept"), _graded().alias("graded"), pl.col("escalated").fill_null(value=False)
+    )
+    sampled = pl.col("kept") & pl.col("shadow")
+    weight = pl.when(sampled).then(1 / pl.col("sampling_probability")).otherwise(1.0)
+    frame = frame.with_columns(
+        pl.when(sampled & ~pl.col("strong_graded")).then(0.0).otherwise(weight).alias("w"),
+        pl.when(pl.col("kept") & pl.col("shadow_cost"))
+        .then(pl.when("strong_cost_known").then(1 / pl.col("sampling_probability")).otherwise(0.0))
+        .otherwise(1.0)
+        .alias("wc"),
+        (pl.col("graded") | pl.col("selective")).alias("counted"),
+    )
+    return frame.select(*KEPT_KEYS, *_counts(), *_accuracy(), *_costs())
+
+
+KEPT_KEYS = (*GROUP, "experiment", "arm", "fold", "confidence")
+
+
+def _only(condition: pl.Expr, value: pl.Expr) -> pl.Expr:
+    return pl.when(condition).then(value).otherwise(0.0)
+
+
+def _counts() -> list[pl.Expr]:
+    n, pair = pl.col("n"), pl.col("fast_graded") & pl.col("strong_graded")
+    return [
+        n.alias("rows"),
+        _only(pl.col("counted"), n).alias("n"),
+        _only(pair, n).alias("pairs"),
+        _only(pl.col("fast_graded"), pl.col("fast_correct_sum")).alias("fast_right"),
+        _only(pl.col("fast_graded"), n - pl.col("fast_correct_sum")).alias("fast_wrong"),
+        _only(~pl.col("graded"), n).alias("ungraded"),
+    ]
+
+
+def _accuracy() -> list[pl.Expr]:
+    n, w = pl.col("n"), pl.col("w")
+    fast, strong, sampled = pl.col("fast_graded"), pl.col("strong_graded"), pl.col("kept") & pl.col("shadow")
+    yf, ys = pl.col("fast_correct_sum"), pl.col("strong_correct_sum")
+    yf2, ys2, yx = pl.col("fast_correct_sq"), pl.col("strong_correct_sq"), pl.col("correct_x")
+    counted, both = pl.col("counted"), fast & strong
+    # A sampled row needs its fast grade (the difference is taken from it); any other only the strong one.
+    known = pl.when(sampled).then(fast).otherwise(strong)
+    d2 = ys2 - 2 * yx + yf2
+    weighted = yf + w * (ys - yf)
+    weighted_sq = yf2 + 2 * w * (yx - yf2) + w * w * d2
+    esc = pl.when(sampled).then(pl.when(strong).then(weighted).otherwise(yf)).otherwise(ys)
+    esc_sq = pl.when(sampled).then(pl.when(strong).then(weighted_sq).otherwise(yf2)).otherwise(ys2)
+    served = pl.when("escalated").then(ys).otherwise(yf)
+    served_sq = pl.when("escalated").then(ys2).otherwise(yf2)
+    served_known = pl.when("escalated").then(strong).otherwise(fast)
+    return [
+        _only(fast, yf).alias("keep_sum"),
+        _only(fast, yf2).alias("keep_sq"),
+        _only(counted & ~fast, n).alias("keep_gap"),
+        _only(known, esc).alias("esc_sum"),
+        _only(known, esc_sq).alias("esc_sq"),
+        _only(counted & ~known, n).alias("esc_gap"),
+        _only(both, w * (ys - yf)).alias("gain_sum"),
+        _only(both, w * w * d2).alias("gain_sq"),
+        _only(both, w * pl.col("gain_sum")).alias("oracle_sum"),
+        _only(both, w * pl.col("gain_cost_sum")).alias("oracle_cost_sum"),
+        _only(served_known, served).alias("served_sum"),
+        _only(served_known, served_sq).alias("served_sq"),
+        _only(counted & ~served_known, n).alias("served_gap"),
+    ]
+
+
+def _costs() -> list[pl.Expr]:
+    """Costs by route; a predictive router's own cost is added to both routes as it was logged."""
+    n, wc = pl.col("n"), pl.col("wc")
+    fast, strong = pl.col("fast_cost_known"), pl.col("strong_cost_known")
+    predictive = pl.col("policy_kind") == "predictive"
+    kf, kf2 = pl.col("fast_cost_sum"), pl.col("fast_cost_sq")
+    ks, ks2, kx = pl.col("strong_cost_sum"), pl.col("strong_cost_sq"), pl.col("cost_x")
+    router = pl.col("router_cost_sum")
+    sampled = pl.col("kept") & pl.col("shadow_cost")
+    strong_seen = strong | sampled
+    called = strong | pl.col("strong_graded") | pl.col("escalated")
+    esc_known = pl.when(predictive).then(strong_seen).otherwise(fast & strong_seen)
+    esc = pl.when(predictive).then(wc * ks + router).otherwise(kf + wc * ks)
+    esc_sq = pl.when(predictive).then(wc * wc * ks2).otherwise(kf2 + 2 * wc * kx + wc * wc * ks2)
+    return [
+        _only(fast, n).alias("keep_cost_n"),
+        _only(fast, kf + router).alias("keep_cost_sum"),
+        _only(fast, kf2).alias("keep_cost_sq"),
+        _only(esc_known, n).alias("esc_cost_n"),
+        _only(esc_known, esc).alias("esc_cost_sum"),
+        _only(esc_known, esc_sq).alias("esc_cost_sq"),
+        _only(~called & ~sampled, n).alias("esc_cost_gap"),
+        _only(fast, n).alias("fast_cost_n"),
+        _only(fast, kf).alias("fast_cost_sum"),
+        _only(fast, kf2).alias("fast_cost_sq"),
+        _only(strong_seen, n).alias("strong_cost_n"),
+        _only(strong_seen, wc * ks).alias("strong_cost_sum"),
+        _only(strong_seen, wc * wc * ks2).alias("strong_cost_sq"),
+    ]

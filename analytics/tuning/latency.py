@@ -1,0 +1,145 @@
+"""Latency by confidence as mergeable histograms, and percentiles of routes from them.
+
+Bins are 1% wide on a log scale, so a percentile is exact to half a percent and histograms of parts add.
+"""
+
+from datetime import date, datetime
+
+import duckdb
+import numpy as np
+import polars as pl
+
+from analytics.estimate import Floats
+
+STEPS = 128
+WIDTH = 1.01
+QUANTILE = 0.95
+LEAST_COVERED = 0.95
+
+_ROUTES = {
+    "keep": (
+        "CASE policy_kind WHEN 'predictive' THEN coalesce(router_latency_s, 0) ELSE 0 END + fast_latency_s"
+    ),
+    "escalate": (
+        "CASE policy_kind WHEN 'predictive' THEN coalesce(router_latency_s, 0) ELSE fast_latency_s END"
+        " + strong_latency_s"
+    ),
+    "strong": "strong_latency_s",
+}
+_HISTOGRAM = """
+SELECT task_category, fast_model, strong_model, coalesce(policy_kind, 'cascade') AS policy_kind, arm,
+       coalesce(floor(confidence * 128)::SMALLINT, -1) AS step, '{name}' AS route,
+       floor(ln(greatest({latency}, 1e-6)) / ln(1.01))::INTEGER AS bin, count(*) AS n,
+       sum({weight}) AS weight
+FROM decisions
+WHERE dataset = $source AND ($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)
+  AND {latency} IS NOT NULL
+GROUP BY 1, 2, 3, 4, 5, 6, 8
+"""
+_ROWS = """
+SELECT task_category, fast_model, strong_model, coalesce(policy_kind, 'cascade') AS policy_kind, arm,
+       coalesce(floor(confidence * 128)::SMALLINT, -1) AS step, 'rows' AS route, 0 AS bin, count(*) AS n,
+       count(*)::DOUBLE AS weight
+FROM decisions
+WHERE dataset = $source AND ($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)
+GROUP BY 1, 2, 3, 4, 5, 6
+"""
+_WEIGHT = {
+    "keep": "1.0",
+    **dict.fromkeys(
+        ("escalate", "strong"),
+        "CASE WHEN escalated IS NOT FALSE THEN 1.0 ELSE 1 / coalesce(sampling_probability, 1) END",
+    ),
+}
+_PARTS = [
+    _HISTOGRAM.format(name=name, latency=f"({sql})", weight=_WEIGHT[name]) for name, sql in _ROUTES.items()
+]
+_SQL = " UNION ALL ".join([*_PARTS, _ROWS])
+
+
+def latency_cells(
+    cursor: duckdb.DuckDBPyConnection,
+    dataset: str,
+    *,
+    since: date | datetime | None = None,
+    until: date | datetime | None = None,
+) -> pl.DataFrame:
+    """Histograms of the latency if kept and if escalated, by confidence floored to multiples of 2**-7.
+
+    Returns:
+        Columns task_category, fast_model, strong_model, policy_kind, arm, step (0 to 128, -1 for a
+        missing confidence), route (``keep``, ``escalate``, ``strong`` for the strong call alone; ``rows``
+        counts all requests), bin (latency in seconds is 1.01**bin and up), n, weight (rows divided by their sampling probability).
+    """
+    found: pl.DataFrame = cursor.sql(_SQL, params={"source": dataset, "since": since, "until": until}).pl()
+    return found
+
+
+def p95_curve(histograms: pl.DataFrame, confidence: Floats) -> Floats | None:
+    """95th percentile of latency at each threshold, seconds.
+
+    Args:
+        histograms: Rows of ``latency_cells`` of the requests in question.
+        confidence: The distinct confidences that are thresholds, ascending, shape ``(m,)``.
+
+    Returns:
+        Shape ``(m + 1,)``, the last for "escalate all"; NaN where less than 95% of the requests have
+        the latency that their route needs. None where the log has no latencies.
+    """
+    timed = histograms.filter(pl.col("route") != "rows")
+    if timed.height == 0:
+        return None
+    first = int(timed["bin"].to_numpy().min())
+    shape = (STEPS + 2, int(timed["bin"].to_numpy().max()) - first + 1)
+    tables = {}
+    for route in ("keep", "escalate"):
+        part = timed.filter(pl.col("route") == route)
+        table = np.zeros(shape)
+        np.add.at(
+            table, (part["step"].to_numpy() + 1, part["bin"].to_numpy() - first), part["weight"].to_numpy()
+        )
+        tables[route] = table
+    rows = np.zeros(STEPS + 2)
+    counted = histograms.filter(pl.col("route") == "rows")
+    np.add.at(rows, counted["step"].to_numpy() + 1, counted["weight"].to_numpy())
+    above = np.concatenate([np.cumsum(tables["keep"][:0:-1], axis=0)[::-1], np.zeros((1, shape[1]))])
+    below = np.concatenate([np.zeros((1, shape[1])), np.cumsum(tables["escalate"][1:], axis=0)])
+    mixed = np.cumsum(above + below + tables["escalate"][0], axis=1)
+    total = mixed[:, -1]
+    place = (mixed < QUANTILE * total[:, None]).sum(axis=1)
+    middle = WIDTH ** (first + place + 0.5)
+    by_step = np.where(total >= LEAST_COVERED * rows.sum(), middle, np.nan)
+    steps = np.append(np.floor(confidence * STEPS).astype(int), STEPS + 1)
+    found: Floats = by_step[steps]
+    return found
+
+
+def mixed_p95(parts: list[tuple[pl.DataFrame, str, float | None, str]]) -> float | None:
+    """95th percentile of latency over categories that take different routes, seconds.
+
+    Args:
+        parts: Of each category its ``latency_cells``, its route, its threshold (None without one) and
+            what a missing confidence does (``escalate`` or ``keep``).
+
+    Returns:
+        The middle of the bin; None where less than 95% of the requests have the latency they need.
+    """
+    found, rows = [], 0.0
+    for frame, route, threshold, on_missing in parts:
+        counted = pl.col("route") == "rows"
+        rows += float(frame.filter(counted)["weight"].sum())
+        step = 0 if threshold is None else int(np.floor(threshold * STEPS))
+        below = pl.when(pl.col("step") < 0).then(on_missing == "escalate").otherwise(pl.col("step") < step)
+        escalated = pl.lit(value=False) if route == "fast_only" else below
+        wanted = pl.when(escalated).then(pl.lit("escalate")).otherwise(pl.lit("keep"))
+        if route == "strong_only":
+            wanted = pl.lit("strong")
+        found.append(frame.filter(~counted & (pl.col("route") == wanted)))
+    if not found:
+        return None
+    table = pl.concat(found).group_by("bin").agg(pl.col("weight").sum()).sort("bin")
+    total = float(table["weight"].sum())
+    if total == 0 or total < LEAST_COVERED * rows:
+        return None
+    place = int(np.searchsorted(table["weight"].cum_sum().to_numpy(), QUANTILE * total))
+    return float(WIDTH ** (table["bin"][min(place, table.height - 1)] + 0.5))

@@ -1,0 +1,215 @@
+"""A log as the rest of ``tuning`` sees it, and the part of it that a question is about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from analytics.errors import TiertuneError
+from analytics.logs.facts import Facts, facts, in_force
+from analytics.logs.schema import UNCATEGORISED
+from analytics.policy import PolicyKind
+from analytics.tuning.cells import SUMS, cells
+from analytics.tuning.identification import GROUP, Missing, contributions, regimes
+from analytics.tuning.latency import latency_cells
+
+if TYPE_CHECKING:
+    from analytics.logs.store import Store
+
+FEW_UNITS = 30
+
+
+class AmbiguousPairError(TiertuneError):
+    """A category has several model pairs, and the question is about one: name it."""
+
+    kind = "input"
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What is needed of a log to answer every question: aggregates, no rows.
+
+    Attributes:
+        name: Dataset name.
+        cells: Sufficient statistics, see ``cells``.
+        latency: Latency histograms, see ``latency_cells``.
+        in_force: Threshold that the log's requests were routed by, one row per category and pair.
+        facts: Size, period, categories, pairs and units.
+    """
+
+    name: str
+    cells: pl.DataFrame
+    latency: pl.DataFrame
+    in_force: pl.DataFrame
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """One model pair per category, one kind of policy, and the rows that count.
+
+    Attributes:
+        log: Where it was taken from.
+        rows: Contributions of every cell, see ``identification.contributions``.
+        regimes: How each category was observed, see ``identification.regimes``.
+        categories: Names in order; requests without a category are ``UNCATEGORISED``.
+        pairs: The (fast, strong) pair of each category.
+        policy_kind: ``cascade`` or ``predictive``.
+        arm: The only arm of an experiment that counts; None for all requests.
+        missing: What a missing confidence does.
+        accuracy_inflation: Design effect of several requests per user on accuracies, at least 1.
+        cost_inflation: The same for costs.
+        notes: Sentences on what was left out.
+    """
+
+    log: Log
+    rows: pl.DataFrame
+    regimes: pl.DataFrame
+    categories: tuple[str, ...]
+    pairs: dict[str, tuple[str, str]]
+    policy_kind: PolicyKind
+    arm: str | None = None
+    missing: Missing = "escalate"
+    accuracy_inflation: float = 1.0
+    cost_inflation: float = 1.0
+    notes: tuple[str, ...] = field(default=())
+
+
+def read_log(
+    store: "Store",
+    dataset: str,
+    *,
+    since: date | datetime | None = None,
+    until: date | datetime | None = None,
+) -> Log:
+    """Everything that the questions about a dataset need, by a handful of aggregating queries.
+
+    Args:
+        store: The open store.
+        dataset: Name of a dataset in it.
+        since: First moment that counts, UTC.
+        until: First moment that no longer counts, UTC.
+    """
+    with store.cursor() as cursor:
+        return Log(
+            name=dataset,
+            cells=cells(cursor, dataset, since=since, until=until),
+            latency=latency_cells(cursor, dataset, since=since, until=until),
+            in_force=in_force(cursor, dataset),
+            facts=facts(cursor, dataset, since=since, until=until),
+        )
+
+
+def select(
+    log: Log,
+    *,
+    categories: Sequence[str] | None = None,
+    pair: tuple[str | None, str | None] | None = None,
+    arm: str | None = None,
+    missing: Missing = "escalate",
+) -> Selection:
+    """The part of a log that a question is about.
+
+    Args:
+        log: The log.
+        categories: Categories to keep; None for all.
+        pair: Fast and strong model to keep, None for either; needed where a category has several pairs.
+        arm: Arm to keep; None for all.
+        missing: ``escalate`` (the rule), ``keep`` or ``exclude`` requests without a confidence.
+
+    Raises:
+        AmbiguousPairError: A category has several pairs; the message names them.
+    """
+    frame = log.cells.with_columns(pl.col("task_category").fill_null(UNCATEGORISED))
+    fast, strong = pair or (None, None)
+    for column, wanted in (("fast_model", fast), ("strong_model", strong), ("arm", arm)):
+        if wanted is not None:
+            frame = frame.filter(pl.col(column) == wanted)
+    if categories is not None:
+        frame = frame.filter(pl.col("task_category").is_in(list(categories)))
+    if missing == "exclude":
+        frame = frame.filter(pl.col("confidence").is_not_null())
+    frame, notes = _one_kind(frame)
+    frame = _without_unused_keys(frame)
+    pairs = _pairs(frame)
+    rows = contributions(frame)
+    accuracy, cost = _inflation(rows) if log.facts.clustered else (1.0, 1.0)
+    return Selection(
+        log=log,
+        rows=rows,
+        regimes=regimes(frame),
+        categories=tuple(sorted(pairs)),
+        pairs=pairs,
+        policy_kind=frame["policy_kind"][0] if frame.height else "cascade",
+        arm=arm,
+        missing=missing,
+        accuracy_inflation=accuracy,
+        cost_inflation=cost,
+        notes=notes,
+    )
+
+
+def _one_kind(frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Rows of the more frequent policy kind: the two cost differently and are never mixed."""
+    kinds = frame.group_by("policy_kind").agg(pl.col("n").sum()).sort("n", "policy_kind", descending=True)
+    if kinds.height < 2:  # noqa: PLR2004 - there are two kinds
+        return frame, ()
+    kept, left = kinds["policy_kind"][0], int(kinds["n"][1:].sum())
+    note = f"{left:,} requests of the other kind of policy are left out: {kept} requests only."
+    return frame.filter(pl.col("policy_kind") == kept), (note,)
+
+
+def _without_unused_keys(frame: pl.DataFrame) -> pl.DataFrame:
+    """Cells added up over the keys that no curve distinguishes."""
+    dropped = ("confidence_kind", "propensity", "unit_first", "experiment", "arm")
+    keys = [key for key in frame.columns if key not in SUMS and key not in dropped]
+    return (
+        frame.group_by(keys)
+        .agg(pl.col(SUMS).sum())
+        .with_columns(pl.lit(None, pl.String).alias("experiment"), pl.lit(None, pl.String).alias("arm"))
+    )
+
+
+def _pairs(frame: pl.DataFrame) -> dict[str, tuple[str, str]]:
+    found = frame.select(GROUP).unique().sort(GROUP)
+    pairs: dict[str, tuple[str, str]] = {}
+    for category, fast, strong, _ in found.iter_rows():
+        if category in pairs:
+            several = found.filter(pl.col("task_category") == category)
+            names = "; ".join(f"{row[1]} > {row[2]}" for row in several.iter_rows())
+            raise AmbiguousPairError(
+                f"Category {category} has {several.height} model pairs: {names}. "
+                "Choose one with --fast and --strong."
+            )
+        pairs[category] = (fast, strong)
+    return pairs
+
+
+def _inflation(rows: pl.DataFrame) -> tuple[float, float]:
+    """Design effects of accuracy and cost, from the spread over folds, which never split a user.
+
+    References:
+        Kish (1965), Survey Sampling, chapter 5; the cluster-robust variance of a ratio over G folds is
+        G / (G - 1) * sum((Y_g - R N_g)^2) / N^2.
+    """
+    folds = rows.group_by("fold").agg(
+        pl.col("n", "keep_sum", "keep_sq", "keep_gap").sum(),
+        pl.col("fast_cost_n", "fast_cost_sum", "fast_cost_sq").sum(),
+    )
+    observed = folds.with_columns((pl.col("n") - pl.col("keep_gap")).alias("keep_n"))
+    return (
+        _design_effect(observed, "keep_n", "keep_sum", "keep_sq"),
+        _design_effect(observed, "fast_cost_n", "fast_cost_sum", "fast_cost_sq"),
+    )
+
+
+def _design_effect(folds: pl.DataFrame, n: str, total: str, squares: str) -> float:
+    rows, groups = float(folds[n].sum()), folds.height
+    if rows < FEW_UNITS or groups < 2:  # noqa: PLR2004 - a spread needs two folds
+        return 1.0
+    mean = float(folds[total].sum()) / rows
+    naive = (float(folds[squares].sum()) / rows - mean * mean) / rows
+    spread = float(((folds[total] - mean * folds[n]) ** 2).sum()) * groups / (groups - 1) / rows**2
+    return max(1.0, spread / naive) if naive > 0 else 1.0
