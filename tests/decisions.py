@@ -21,7 +21,7 @@ TYPES = {
 
 def decisions(rows: dict[str, Any] | pl.DataFrame) -> pl.DataFrame:
     """A full ``decisions`` frame from the columns that a test cares about."""
-    frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows, strict=False)
+    frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows, strict=False, nan_to_null=True)
     defaults = {
         "dataset": "log", "task_category": "math", "fast_model": "small", "strong_model": "big",
         "policy_kind": "cascade",

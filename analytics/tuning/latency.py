@@ -69,7 +69,8 @@ def latency_cells(
     Returns:
         Columns task_category, fast_model, strong_model, policy_kind, arm, step (0 to 128, -1 for a
         missing confidence), route (``keep``, ``escalate``, ``strong`` for the strong call alone; ``rows``
-        counts all requests), bin (latency in seconds is 1.01**bin and up), n, weight (rows divided by their sampling probability).
+        counts all requests), bin (latency in seconds is 1.01**bin and up), n, weight (rows divided by
+        their sampling probability).
     """
     found: pl.DataFrame = cursor.sql(_SQL, params={"source": dataset, "since": since, "until": until}).pl()
     return found

@@ -1,12 +1,15 @@
 """The curve against reference cases, hand arithmetic, and the policy applied row by row."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 import pytest
 from decisions import decisions, log_of
+from scipy.stats import mannwhitneyu
 
+from analytics.tuning.cells import KEYS, added
 from analytics.tuning.curve import curve
 from analytics.tuning.log import AmbiguousPairError, select
 
@@ -177,8 +180,6 @@ def test_area_metrics_are_null_where_the_strong_model_is_not_better(tmp_path):
 
 
 def test_auroc_and_ece_equal_other_implementations(tmp_path):
-    from scipy.stats import mannwhitneyu
-
     generator = np.random.default_rng(5)
     confidence = generator.choice([0.05, 0.1, 0.3, 0.3, 0.7, 0.95, 1.0], 400)
     right = (generator.random(400) < confidence).astype(int)
@@ -188,7 +189,7 @@ def test_auroc_and_ece_equal_other_implementations(tmp_path):
     assert got.auroc == pytest.approx(u / (right.sum() * (1 - right).sum()))
     edges = [k / 10 for k in range(11)]
     total = 0.0
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         inside = (confidence >= low) & ((confidence < high) | (high == 1.0) & (confidence == 1.0))
         if inside.any():
             total += inside.sum() * abs(right[inside].mean() - confidence[inside].mean())
@@ -221,8 +222,6 @@ def test_several_pairs_in_a_category_are_named_not_mixed(tmp_path):
 
 
 def test_cells_of_parts_add_up_to_the_cells_of_the_whole(tmp_path):
-    from analytics.tuning.cells import KEYS, added
-
     generator = np.random.default_rng(3)
     n = 200
     frame = decisions(

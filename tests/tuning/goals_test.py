@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from decisions import log_of
+from scipy import stats
 
 from analytics.errors import InsufficientDataError, NotIdentifiedError
 from analytics.policy import CategoryPolicy, Default, Goal, ThresholdPolicy
@@ -50,7 +51,7 @@ def test_evaluate_agrees_with_the_curve_at_the_same_threshold(tmp_path):
 def test_the_file_s_decimal_threshold_is_the_same_policy(tmp_path):
     chosen = simulated(tmp_path)
     tuning = tune(chosen, Goal(margin=0.02))
-    for name, item in tuning.policy.categories.items():
+    for item in tuning.policy.categories.values():
         if item.route == "cascade":
             low, high = item.interval
             assert low < item.threshold <= high
@@ -175,7 +176,7 @@ def test_a_plain_cascade_is_tuned_against_the_policy_in_force_and_only_downwards
         "threshold": [0.8] * n,
         "escalated": escalated,
         "fast_correct": (generator.random(n) < 0.85).astype(int),
-        "strong_correct": [int(u < 0.86) if e else None for u, e in zip(generator.random(n), escalated, strict=True)],
+        "strong_correct": np.where(escalated, generator.random(n) < 0.86, np.nan),
         "fast_cost_usd": [0.001] * n,
         "strong_cost_usd": [0.02 if e else None for e in escalated],
     }  # fmt: skip
@@ -191,8 +192,6 @@ def test_a_plain_cascade_is_tuned_against_the_policy_in_force_and_only_downwards
 
 def test_paired_differences_equal_a_paired_t_interval(tmp_path):
     """fast_only against always strong on every row: scipy's paired t interval, normal for large n."""
-    from scipy import stats
-
     chosen = simulated(tmp_path, n=5000, categories=("a",))
     got = compared(chosen, everywhere(chosen, "fast_only"), everywhere(chosen, "strong_only"))["a"].accuracy
     generator = np.random.default_rng(1)
