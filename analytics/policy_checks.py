@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from analytics.errors import SchemaError
@@ -18,6 +19,7 @@ Check = Callable[[Any, Path, "Problems"], Any]
 
 NOTHING_APPLIED = "Nothing was applied."
 MAX_SHOWN = 60
+ROUNDING = 1e-9
 
 
 class Problems:
@@ -213,7 +215,8 @@ def estimate(
             problems.add(path, None, "value is missing")
         value, ordered = values.setdefault("value", None), [values.get("low"), values.get("high")]
         known = [part for part in (ordered[0], value, ordered[1]) if part is not None]
-        if known != sorted(known):
+        # The last bits of an interval of width 0 may disagree with its value.
+        if any(before > after + ROUNDING * abs(after) for before, after in pairwise(known)):
             problems.add(path[:-1], path[-1], "must have low <= value <= high")
         return values
 

@@ -110,7 +110,7 @@ def _built(events: Iterable[yaml.Event]) -> Parsed:
                 raise SchemaError(f"Line {_line(event)}: a key must be a text.")
             if len(stack) > MAX_DEPTH:
                 raise SchemaError(_TOO_DEEP)
-            container = {} if isinstance(event, yaml.MappingStartEvent) else []
+            container: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
             stack.append(_Open(container, _inner_path(parent)))
         elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
             _deliver(stack[-2], stack.pop().container)

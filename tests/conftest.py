@@ -99,4 +99,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         reasons[text.removeprefix("Skipped: ")] += 1
     if reasons:
         listed = ", ".join(f"{count} because {reason}" for reason, count in reasons.most_common())
-        terminalreporter.write_line(f"{reasons.total()} tests were SKIPPED: {listed}", yellow=True, bold=True)
+        terminalreporter.write_line(f"SKIPPED tests: {reasons.total()} ({listed})", yellow=True, bold=True)

@@ -412,6 +412,12 @@ def test_the_written_file_reads_like_the_design():
     )
 
 
+def test_an_interval_of_width_zero_may_differ_from_its_value_in_the_last_bit():
+    rule = CategoryPolicy("fast_only", accuracy=Estimate(0.1 + 0.2, 0.3, 0.3, 5, "paired"))
+    policy = ThresholdPolicy("cascade", Default("fast_only"), {"a": rule})
+    assert loads(dumps(policy)) == policy
+
+
 def test_a_category_without_a_verdict_of_its_own_writes_a_null_threshold():
     text = dumps(full_policy())
     assert '  "rare":\n    route: strong_only\n    threshold: null\n' in text

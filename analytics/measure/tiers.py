@@ -156,11 +156,11 @@ _ESTIMATES: dict[str, Any] = {
 
 def _calls(cursor: duckdb.DuckDBPyConnection, dataset: str) -> str:
     """SQL for the calls of a dataset: logged, or the observed sides of its decisions."""
-    form = cursor.execute("SELECT form FROM datasets WHERE name = ?", [dataset]).fetchone()
-    if form == ("calls",):
+    form = cursor.execute("SELECT form FROM datasets WHERE name = ?", [dataset]).fetchall()
+    if form == [("calls",)]:
         return _LOGGED
-    shared = cursor.execute(_SHARED_MODEL, {"dataset": dataset}).fetchone()
-    return _ONCE if shared and shared[0] else _SIDES
+    shared = cursor.execute(_SHARED_MODEL, {"dataset": dataset}).fetchall()
+    return _ONCE if shared == [(True,)] else _SIDES
 
 
 def _estimated(row: dict[str, Any], level: float) -> dict[str, Any]:

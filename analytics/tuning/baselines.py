@@ -11,8 +11,17 @@ from analytics.tuning.log import Selection
 from analytics.tuning.sums import levels
 
 
-def baselines(selection: Selection, *, folds: Iterable[int] | None, level: float) -> dict[str, Evaluation]:
-    """Evaluations of never escalate, always strong and, where it is known, the policy in force."""
+def baselines(
+    selection: Selection, *, folds: Iterable[int] | None, covered: tuple[str, ...], level: float
+) -> dict[str, Evaluation]:
+    """Evaluations of never escalate, always strong and, where it is known, the policy in force.
+
+    Args:
+        selection: The rows in question.
+        folds: Folds to evaluate on; None for all rows.
+        covered: Categories that the overall figures are about.
+        level: Coverage of the intervals.
+    """
     kept = None if folds is None else tuple(folds)
     policies = {
         "fast_only": everywhere(selection, "fast_only"),
@@ -21,7 +30,10 @@ def baselines(selection: Selection, *, folds: Iterable[int] | None, level: float
     force = in_force_policy(selection)
     if force is not None:
         policies["in_force"] = force
-    return {name: evaluate(selection, policy, folds=kept, level=level) for name, policy in policies.items()}
+    return {
+        name: evaluate(selection, policy, folds=kept, covered=covered, level=level)
+        for name, policy in policies.items()
+    }
 
 
 def control_points(
@@ -40,7 +52,7 @@ def control_points(
         "strong_only": strong,
         "in_force": fixed["in_force"].overall if "in_force" in fixed else None,
         "random": _random(selection, fast, strong, chosen, level=level),
-        "oracle": _oracle(selection, kept, level=level),
+        "oracle": _oracle(selection, kept, fixed["fast_only"].covered, level=level),
     }
 
 
@@ -61,8 +73,12 @@ def _random(selection: Selection, fast: Point, strong: Point, chosen: Point, *, 
     )
 
 
-def _oracle(selection: Selection, folds: tuple[int, ...] | None, *, level: float) -> Point:
-    rows = selection.rows if folds is None else selection.rows.filter(pl.col("fold").is_in(folds))
+def _oracle(
+    selection: Selection, folds: tuple[int, ...] | None, covered: tuple[str, ...], *, level: float
+) -> Point:
+    rows = selection.rows.filter(pl.col("task_category").is_in(covered))
+    if folds is not None:
+        rows = rows.filter(pl.col("fold").is_in(folds))
     return oracle_point(levels(rows), level=level)
 
 

@@ -107,7 +107,7 @@ def candidates(grid: Grid, name: str) -> Candidates | str:
         return _why_none(grid, name)
     reference = _reference_correct(grid, name, some)
     if reference is None and grid.goal.name == "non-inferior":
-        return f"The accuracy of the reference ({grid.reference}) is not identified in this category."
+        return _shadow_reason(grid, name) or f"This log cannot tell the accuracy of {grid.reference} here."
     kept = np.flatnonzero(known)
     kept = kept[pareto(cost[kept], figures.total[kept])]
     routes: tuple[Route, ...] = tuple(
@@ -127,9 +127,13 @@ def candidates(grid: Grid, name: str) -> Candidates | str:
 def _why_none(grid: Grid, name: str) -> str:
     if grid.goal.max_p95_s is not None:
         return f"No identified route keeps the 95th percentile of latency within {grid.goal.max_p95_s:g} s."
-    regime = grid.selection.regimes.filter(pl.col("task_category") == name)
-    reason = regime["shadow_reason"][0] if regime.height else None
-    return reason or "No threshold lies in the region that this log identifies."
+    return _shadow_reason(grid, name) or "No threshold lies in the region that this log identifies."
+
+
+def _shadow_reason(grid: Grid, name: str) -> str | None:
+    """Why the category's shadow answers cannot be used; None where that is not what is missing."""
+    found = grid.selection.regimes.filter(pl.col("task_category") == name)["shadow_reason"].to_list()
+    return found[0] if found else None
 
 
 def _options(at: Levels, confidence: Floats, selection: Selection) -> Sums:
@@ -153,7 +157,7 @@ def _fast_enough(grid: Grid, name: str) -> npt.NDArray[np.bool_]:
     at, limit = grid.all_rows[name], grid.goal.max_p95_s
     if limit is None:
         return np.ones(at.confidence.size + 3, dtype=bool)
-    timed = histograms(grid.selection, name)
+    timed = histograms(grid.selection, (name,))
     swept = p95_curve(timed, at.confidence)
     if swept is None:
         raise InsufficientDataError("A latency limit needs latencies, and this log has none: add latency_s.")

@@ -117,11 +117,9 @@ def curve(selection: Selection, *, category: str | None = None, level: float = L
         minus that of always strong) with ``vs_strong_low`` and ``vs_strong_high``, and ``saved`` (share of
         the cost of always strong).
     """
-    rows = selection.rows
-    if category is not None:
-        rows = rows.filter(pl.col("task_category") == category)
-    at = levels(rows)
-    points = _points(selection, at, histograms(selection, category), level=level)
+    names = pooled_categories(selection) if category is None else (category,)
+    at = levels(selection.rows.filter(pl.col("task_category").is_in(names)))
+    points = _points(selection, at, histograms(selection, names), level=level)
     return _assembled(selection, category, at, points, level=level)
 
 
@@ -182,11 +180,23 @@ def _versus_strong(selection: Selection, at: Levels, *, level: float) -> dict[st
     }
 
 
-def histograms(selection: Selection, category: str | None) -> pl.DataFrame:
-    """The latency histograms of a selection's rows, of one category or of all (None)."""
-    wanted = [category] if category is not None else list(selection.categories)
+def pooled_categories(selection: Selection) -> tuple[str, ...]:
+    """The categories that one curve for all is about.
+
+    Where most graded requests are identified on both routes, the others are left out, so that a rare
+    category does not hide the rest; else all stay, and the curve has bounds.
+    """
+    known = pl.col("estimator").is_in(("paired", "shadow_difference"))
+    both = selection.regimes.filter(known)
+    if 2 * both["graded_rows"].sum() > selection.regimes["graded_rows"].sum():
+        return tuple(sorted(both["task_category"].to_list()))
+    return selection.categories
+
+
+def histograms(selection: Selection, names: tuple[str, ...]) -> pl.DataFrame:
+    """The latency histograms of the rows of some categories of a selection."""
     pairs = pl.DataFrame(
-        [(name, *selection.pairs[name]) for name in wanted],
+        [(name, *selection.pairs[name]) for name in names],
         schema={"task_category": pl.String, "fast_model": pl.String, "strong_model": pl.String},
         orient="row",
     )
@@ -300,9 +310,11 @@ def _assembled(
     fast, strong = controls["fast_only"], controls["strong_only"]
     areas, reasons = _areas(points, fast, strong)
     ranking = _ranking(at, reasons)
-    known = selection.regimes.filter(
-        pl.lit(value=True) if category is None else pl.col("task_category") == category
-    )
+    names = pooled_categories(selection) if category is None else (category,)
+    known = selection.regimes.filter(pl.col("task_category").is_in(names))
+    left_out = [name for name in selection.categories if category is None and name not in names]
+    if left_out:
+        reasons["left_out"] = f"Left out, since this log cannot tell: {', '.join(left_out)}."
     estimators = known["estimator"].unique().to_list()
     pair = selection.pairs[category] if category is not None else (None, None)
     return Curve(

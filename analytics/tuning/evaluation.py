@@ -28,12 +28,14 @@ class Evaluation:
 
     Attributes:
         rows: Which rows, as text.
-        overall: The policy over all categories.
+        covered: Categories that ``overall`` is about: those in which the log identifies this policy.
+        overall: The policy over all covered categories.
         categories: The policy in each category.
         cost_per_correct_usd: Cost per correct answer by category; key None for all together.
     """
 
     rows: str
+    covered: tuple[str, ...]
     overall: Point
     categories: dict[str, Point]
     cost_per_correct_usd: dict[str | None, Estimate]
@@ -54,22 +56,28 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class PolicySums:
-    """Totals of a policy by category and fold; the raw material of every figure."""
+    """Totals of a policy by category and fold; the raw material of every figure.
+
+    Attributes:
+        frame: One row per category and fold with ``sums.SUM_NAMES``.
+        covered: Categories that count for all categories together.
+        by_category: The same by fold alone, filled as it is asked for.
+    """
 
     frame: pl.DataFrame
+    covered: tuple[str, ...]
     by_category: dict[str | None, pl.DataFrame] = field(default_factory=dict)
 
     def of(self, category: str | None) -> Sums:
-        """Totals over all folds of a category, or of all categories (None)."""
+        """Totals over all folds of a category, or of all covered categories (None)."""
         frame = self.rows(category)
         return Sums(*(np.array([float(frame[name].sum())]) for name in SUM_NAMES))
 
     def rows(self, category: str | None) -> pl.DataFrame:
         """One row per fold."""
         if category not in self.by_category:
-            frame = self.frame
-            if category is not None:
-                frame = frame.filter(pl.col("task_category") == category)
+            names = self.covered if category is None else (category,)
+            frame = self.frame.filter(pl.col("task_category").is_in(names))
             self.by_category[category] = frame.group_by("fold").agg(pl.col(SUM_NAMES).sum()).sort("fold")
         return self.by_category[category]
 
@@ -102,6 +110,7 @@ def evaluate(
     policy: ThresholdPolicy,
     *,
     folds: Iterable[int] | None = None,
+    covered: tuple[str, ...] | None = None,
     rows: str = "all",
     level: float = LEVEL,
 ) -> Evaluation:
@@ -111,31 +120,54 @@ def evaluate(
         selection: The rows in question.
         policy: The policy; categories that it does not name follow its default.
         folds: Folds to evaluate on; None for all rows.
+        covered: Categories that the overall figures are about; None for those that the log identifies.
         rows: What to call those rows.
         level: Coverage of the intervals.
     """
-    sums = policy_sums(selection, policy, folds=folds)
+    counted = covered_categories(selection, policy) if covered is None else covered
+    sums = policy_sums(selection, policy, folds=folds, covered=counted)
     points = {
         name: point(
             selection,
             name or "overall",
             sums.of(name),
             threshold=None if name is None else _rule(policy, name)[1],
-            p95=_p95(selection, policy, name),
+            p95=_p95(selection, policy, counted if name is None else (name,)),
             level=level,
         )
         for name in (None, *selection.categories)
     }
     return Evaluation(
         rows=rows,
+        covered=counted,
         overall=points[None],
         categories={name: points[name] for name in selection.categories},
         cost_per_correct_usd={name: _per_correct(sums, name, level=level) for name in points},
     )
 
 
+def covered_categories(selection: Selection, policy: ThresholdPolicy) -> tuple[str, ...]:
+    """Categories in which the log identifies what a policy does, on all rows; all, where there is none.
+
+    Figures over all categories are about these, so that one unknown category does not hide the rest.
+    """
+    sums = policy_sums(selection, policy, covered=selection.categories)
+    found = {name: sums.of(name) for name in selection.categories}
+    costly = any(item.cost_n[0] > 0 for item in found.values())
+    known = [
+        name
+        for name, item in found.items()
+        if item.gap[0] == 0 and item.n[0] > 0 and not (costly and item.cost_gap[0] > 0)
+    ]
+    return tuple(known) or selection.categories
+
+
 def policy_sums(
-    selection: Selection, policy: ThresholdPolicy, *, folds: Iterable[int] | None = None
+    selection: Selection,
+    policy: ThresholdPolicy,
+    *,
+    folds: Iterable[int] | None = None,
+    covered: tuple[str, ...],
 ) -> PolicySums:
     """Totals of a policy by category and fold."""
     frame = _decided(selection, {"": policy}, folds=folds)
@@ -164,7 +196,8 @@ def policy_sums(
             pl.when(escalate).then(pl.col("rows")).otherwise(0).cast(pl.Float64).alias("escalated"),
         )
         .group_by("task_category", "fold")
-        .agg(pl.col(SUM_NAMES).sum())
+        .agg(pl.col(SUM_NAMES).sum()),
+        covered,
     )
 
 
@@ -211,13 +244,15 @@ def compared(
     other: ThresholdPolicy,
     *,
     folds: Iterable[int] | None = None,
+    covered: tuple[str, ...] | None = None,
     level: float = LEVEL,
 ) -> dict[str | None, Comparison]:
-    """A policy against another, by category and (key None) over all of them.
+    """A policy against another, by category and (key None) over all covered ones.
 
     The difference of accuracies is paired: only requests that the two route differently count.
     """
     kept = None if folds is None else list(folds)
+    counted = covered_categories(selection, policy) if covered is None else covered
     frame = _decided(selection, {"": policy, "_other": other}, folds=kept)
     sign = pl.col("escalate").cast(pl.Float64) - pl.col("escalate_other").cast(pl.Float64)
     table = frame.select(
@@ -227,11 +262,13 @@ def compared(
         (sign.abs() * pl.col("gain_sq")).alias("squares"),
         (sign.abs() * (pl.col("keep_gap") + pl.col("esc_gap"))).alias("gap"),
     )
-    ours, theirs = (policy_sums(selection, item, folds=kept) for item in (policy, other))
+    ours, theirs = (policy_sums(selection, item, folds=kept, covered=counted) for item in (policy, other))
     return {
         name: Comparison(
             _difference(
-                table if name is None else table.filter(pl.col("task_category") == name), selection, level
+                table.filter(pl.col("task_category").is_in(counted if name is None else (name,))),
+                selection,
+                level,
             ),
             _saved(ours.rows(name), theirs.rows(name), level=level),
         )
@@ -310,6 +347,5 @@ def _all_but(fold: int) -> Callable[[pl.DataFrame], pl.DataFrame]:
     return lambda part: part.filter(pl.col("fold") != fold)
 
 
-def _p95(selection: Selection, policy: ThresholdPolicy, category: str | None) -> float | None:
-    names = selection.categories if category is None else (category,)
-    return mixed_p95([(histograms(selection, name), *_rule(policy, name)) for name in names])
+def _p95(selection: Selection, policy: ThresholdPolicy, names: tuple[str, ...]) -> float | None:
+    return mixed_p95([(histograms(selection, (name,)), *_rule(policy, name)) for name in names])

@@ -82,9 +82,14 @@ def tune(selection: Selection, goal: Goal, *, created: datetime | None = None) -
     level = goal.level
     held_out = evaluate(selection, bare, folds=REPORT_FOLDS, rows=REPORTED_ON, level=level)
     strong, force = everywhere(selection, "strong_only"), in_force_policy(selection)
-    vs_strong = compared(selection, bare, strong, folds=REPORT_FOLDS, level=level)
-    vs_force = {} if force is None else compared(selection, bare, force, folds=REPORT_FOLDS, level=level)
-    fixed = baselines(selection, folds=REPORT_FOLDS, level=level)
+    covered = held_out.covered
+    vs_strong, vs_force = (
+        {}
+        if other is None
+        else compared(selection, bare, other, folds=REPORT_FOLDS, covered=covered, level=level)
+        for other in (strong, force)
+    )
+    fixed = baselines(selection, folds=REPORT_FOLDS, covered=covered, level=level)
     controls = control_points(selection, held_out.overall, fixed, folds=REPORT_FOLDS, level=level)
     reaches = _reaches(goal, picked, held_out, vs_strong if picked.reference == "strong" else vs_force)
     compares = goal.name == "non-inferior"
@@ -114,7 +119,7 @@ def tune(selection: Selection, goal: Goal, *, created: datetime | None = None) -
             against=vs_strong if picked.reference == "strong" else vs_force,
             reaches=reaches,
         ),
-        notes=(*selection.notes, *notes(selection, picked)),
+        notes=(*selection.notes, *notes(selection, picked, covered)),
     )
 
 

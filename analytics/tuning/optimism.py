@@ -17,10 +17,12 @@ def optimism(
     selection: Selection, goal: Goal, bare: ThresholdPolicy, held_out: Evaluation
 ) -> dict[str, dict[str, Estimate] | None]:
     """What the same procedure would have claimed on its own rows, and what it is worth on others."""
-    in_sample = evaluate(selection, bare, folds=PICK_FOLDS, level=goal.level).overall
+    in_sample = evaluate(
+        selection, bare, folds=PICK_FOLDS, covered=held_out.covered, level=goal.level
+    ).overall
     return {
         "in_sample": _pair_of(in_sample),
-        "cross_fitted": _cross_fitted(selection, goal),
+        "cross_fitted": _cross_fitted(selection, goal, held_out.covered),
         "held_out": _pair_of(held_out.overall),
         "certified": None,
     }
@@ -30,7 +32,7 @@ def _pair_of(item: Point) -> dict[str, Estimate]:
     return {"accuracy": item.accuracy, "cost_per_request_usd": item.cost_per_request_usd}
 
 
-def _cross_fitted(selection: Selection, goal: Goal) -> dict[str, Estimate] | None:
+def _cross_fitted(selection: Selection, goal: Goal, covered: tuple[str, ...]) -> dict[str, Estimate] | None:
     """Pick on sixteen folds, score on the other four, five times over, and add up."""
     total: Sums | None = None
     for group in CROSS_GROUPS:
@@ -39,7 +41,7 @@ def _cross_fitted(selection: Selection, goal: Goal) -> dict[str, Estimate] | Non
             policy = bare_policy(selection, pick(selection, goal, folds=others))
         except TiertuneError:
             return None
-        part = policy_sums(selection, policy, folds=group).of(None)
+        part = policy_sums(selection, policy, folds=group, covered=covered).of(None)
         total = part if total is None else total + part
     if total is None:
         return None

@@ -11,10 +11,15 @@ from analytics.tuning.picking import Pick
 NO_CERTIFICATE = "Certificates are not computed: every verdict is an estimate."
 
 
-def notes(selection: Selection, picked: Pick) -> list[str]:
+def notes(selection: Selection, picked: Pick, covered: tuple[str, ...]) -> list[str]:
     """Sentences on what the figures assume and what was left out."""
     facts = selection.log.facts
     found = [NO_CERTIFICATE]
+    left_out = [name for name in selection.categories if name not in covered]
+    if left_out:
+        found.append(
+            f"Figures over all categories leave out what this log cannot tell: {', '.join(left_out)}."
+        )
     if not picked.costs_known:
         found.append("Without costs, the cheapest policy is the one with the fewest escalations.")
     if selection.missing == "exclude":

@@ -1,6 +1,6 @@
 """Steps of time by hand, and their figures against the whole period."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 import pytest
@@ -33,7 +33,16 @@ def cursor():
         connection.execute("INSERT INTO datasets VALUES ('log', 'calls')")
         connection.execute("INSERT INTO models VALUES ('log', 'm', 'small')")
         rows = [
-            ("log", f"r{day}", datetime(2026, 1, day, 12), "m", "math" if day % 2 else "law", day % 2, 0.01, day)
+            (
+                "log",
+                f"r{day}",
+                datetime(2026, 1, day, 12, tzinfo=UTC).replace(tzinfo=None),
+                "m",
+                "math" if day % 2 else "law",
+                day % 2,
+                0.01,
+                day,
+            )
             for day in range(1, 11)
         ]
         connection.executemany(
