@@ -101,8 +101,6 @@ def candidates(grid: Grid, name: str) -> Candidates | str:
     # is strong_only at a higher price; without missing confidences the smallest threshold is fast_only.
     known[-2] = False
     known[1] &= whole.columns["rows"][0] > 0
-    if grid.reference == "in-force":
-        known[-1] = False
     if not known.any():
         return _why_none(grid, name)
     reference = _reference_correct(grid, name, some)

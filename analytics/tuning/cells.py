@@ -5,6 +5,7 @@ observed. Its columns are counts, sums, sums of squares and of products, so cell
 the cells of the whole. It is the only thing that scans a log.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -88,23 +89,28 @@ _SOURCES = {
 _WINDOW = "($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)"
 
 
-def _collapse(kind: str) -> str:
-    computed = {
-        "policy_kind": "coalesce(policy_kind, 'cascade')",
-        "propensity": _probability("propensity"),
-        "sampling_probability": _probability("sampling_probability"),
-        "fast_graded": "fast_correct IS NOT NULL",
-        "strong_graded": "strong_correct IS NOT NULL",
-        "fast_cost_known": "fast_cost_usd IS NOT NULL",
-        "strong_cost_known": "strong_cost_usd IS NOT NULL",
-    }
-    keys = [f"{computed.get(key, key)} AS {key}" for key in KEYS]
-    sums = [f"{sql} AS {name}" for name, sql in _SUMS.items()]
-    positions = ", ".join(str(position + 1) for position in range(len(KEYS)))
-    return f"SELECT {', '.join(keys + sums)} FROM {_SOURCES[kind]} WHERE {_WINDOW} GROUP BY {positions}"  # noqa: S608
+_COMPUTED = {
+    "policy_kind": "coalesce(policy_kind, 'cascade')",
+    "propensity": _probability("propensity"),
+    "sampling_probability": _probability("sampling_probability"),
+    "fast_graded": "fast_correct IS NOT NULL",
+    "strong_graded": "strong_correct IS NOT NULL",
+    "fast_cost_known": "fast_cost_usd IS NOT NULL",
+    "strong_cost_known": "strong_cost_usd IS NOT NULL",
+}
+_SAMPLED = ("propensity", "sampling_probability")
 
 
-_COLLAPSE = {kind: _collapse(kind) for kind in _SOURCES}
+def _collapse(kind: str, keys: Sequence[str], sums: Sequence[str]) -> str:
+    unknown = [name for name in (*keys, *sums) if name not in KEYS and name not in SUMS]
+    if unknown:
+        raise ValueError(f"cells have no columns {', '.join(unknown)}")
+    columns = [f"{_COMPUTED.get(key, key)} AS {key}" for key in keys]
+    columns += [f"{_SUMS[name]} AS {name}" for name in sums]
+    positions = ", ".join(str(position + 1) for position in range(len(keys)))
+    return f"SELECT {', '.join(columns)} FROM {_SOURCES[kind]} WHERE {_WINDOW} GROUP BY {positions}"  # noqa: S608
+
+
 _PROBABILITIES = {
     kind: (
         "SELECT approx_count_distinct(propensity), approx_count_distinct(sampling_probability) "  # noqa: S608
@@ -120,6 +126,8 @@ def cells(
     *,
     since: date | datetime | None = None,
     until: date | datetime | None = None,
+    keys: Sequence[str] = KEYS,
+    sums: Sequence[str] = SUMS,
 ) -> pl.DataFrame:
     """Sufficient statistics of a log, one row per cell.
 
@@ -128,26 +136,32 @@ def cells(
         source: A dataset's name, or the path of a Parquet file with the columns of ``decisions``.
         since: First moment that counts, UTC; None for no limit.
         until: First moment that no longer counts, UTC; None for no limit.
+        keys: Some of ``KEYS``, for a question that needs no more: fewer and larger cells.
+        sums: Some of ``SUMS``; each one left out saves time.
 
     Returns:
-        ``KEYS`` (null where not observed; ``confidence`` null is a missing confidence) and ``SUMS``:
+        ``keys`` (null where not observed; ``confidence`` null is a missing confidence) and ``sums``:
         counts as Int64, sums over what was observed as Float64 (USD, seconds, grades). At most
         ``MOST_CELLS`` rows: beyond that confidences are floored to multiples of 2**-10, 2**-9, ...
     """
     kind = "file" if isinstance(source, Path) else "table"
     window = {"source": str(source), "since": since, "until": until}
-    (distinct,) = cursor.execute(_PROBABILITIES[kind], window).fetchall()
-    bins = {
-        f"bin_{column}": count > MOST_PROBABILITIES
-        for column, count in zip(("propensity", "sampling_probability"), distinct, strict=True)
-    }
-    frame = cursor.sql(_COLLAPSE[kind], params={**window, **bins}).pl()
-    return _within_limit(frame.with_columns(pl.col(COUNTS).cast(pl.Int64)))
+    sampled = [key for key in _SAMPLED if key in keys]
+    bins: dict[str, bool] = {}
+    if sampled:
+        (distinct,) = cursor.execute(_PROBABILITIES[kind], window).fetchall()
+        counts = dict(zip(_SAMPLED, distinct, strict=True))
+        bins = {f"bin_{key}": counts[key] > MOST_PROBABILITIES for key in sampled}
+    frame = cursor.sql(_collapse(kind, keys, sums), params={**window, **bins}).pl()
+    counted = [name for name in sums if name in COUNTS]
+    return _within_limit(frame.with_columns(pl.col(counted).cast(pl.Int64)))
 
 
 def added(parts: list[pl.DataFrame]) -> pl.DataFrame:
     """Cells of the whole from the cells of its parts."""
-    return pl.concat(parts).group_by(KEYS).agg(pl.col(SUMS).sum())
+    whole = pl.concat(parts)
+    keys = [name for name in whole.columns if name in KEYS]
+    return whole.group_by(keys).agg(pl.exclude(keys).sum())
 
 
 def _within_limit(frame: pl.DataFrame) -> pl.DataFrame:

@@ -119,7 +119,7 @@ def tune(selection: Selection, goal: Goal, *, created: datetime | None = None) -
             against=vs_strong if picked.reference == "strong" else vs_force,
             reaches=reaches,
         ),
-        notes=(*selection.notes, *notes(selection, picked, covered)),
+        notes=(*selection.notes, *notes(selection, picked, held_out)),
     )
 
 

@@ -8,20 +8,26 @@ from analytics.tuning.evaluation import Comparison, Evaluation
 from analytics.tuning.log import FEW_UNITS, Selection
 from analytics.tuning.picking import Pick
 
+FULL_COVERAGE = 0.95
 NO_CERTIFICATE = "Certificates are not computed: every verdict is an estimate."
 
 
-def notes(selection: Selection, picked: Pick, covered: tuple[str, ...]) -> list[str]:
+def notes(selection: Selection, picked: Pick, held_out: Evaluation) -> list[str]:
     """Sentences on what the figures assume and what was left out."""
     facts = selection.log.facts
     found = [NO_CERTIFICATE]
-    left_out = [name for name in selection.categories if name not in covered]
+    left_out = [name for name in selection.categories if name not in held_out.covered]
     if left_out:
         found.append(
             f"Figures over all categories leave out what this log cannot tell: {', '.join(left_out)}."
         )
     if not picked.costs_known:
         found.append("Without costs, the cheapest policy is the one with the fewest escalations.")
+    covered, rows = held_out.overall.cost_per_request_usd.n, held_out.overall.escalation_rate.n
+    if picked.costs_known and covered < FULL_COVERAGE * rows:
+        found.append(
+            f"Costs are known for {covered / rows:.0%} of the requests; the rest is left out of them."
+        )
     if selection.missing == "exclude":
         found.append("Requests without a confidence are left out.")
     if facts.clustered:
