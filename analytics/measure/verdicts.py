@@ -177,25 +177,16 @@ def _judged(gain: Estimate, extra: Estimate, strong: Outcome, value_usd: float |
 
 def _priced(gain: float, extra: Estimate, strong: Outcome, value_usd: float | None) -> tuple[Word, str]:
     """The verdict on a gain that is surely positive."""
-    often = f"Right {_points(gain)} more often"
-    if extra.value is None:
-        return "cannot_tell", f"{often}; what that costs is not in this log."
-    limit, against = _limit(strong, value_usd)
-    if limit is not None and extra.value > limit:
-        return "helps_dear", f"{often}, but an extra correct answer costs {against}."
-    return "wins", f"{often} at a price in proportion."
-
-
-def _limit(strong: Outcome, value_usd: float | None) -> tuple[float | None, str]:
-    """The dearest acceptable extra correct answer, USD, and the words for what lies above it."""
+    cost, accuracy = strong.cost_per_request_usd.value, strong.accuracy.value
+    if extra.value is None or cost is None or not accuracy:
+        return "cannot_tell", f"Right {_points(gain)} more often; what that costs is not in this log."
+    if extra.value <= 0:
+        return "wins", "More often right, and not dearer."
     if value_usd is not None:
-        return value_usd, "more than it is worth"
-    if strong.cost_per_request_usd.value is None or not strong.accuracy.value:
-        return None, ""
-    return (
-        DEAR * strong.cost_per_request_usd.value / strong.accuracy.value,
-        f"over {DEAR:g} times a usual one",
-    )
+        dear = extra.value > value_usd
+        return ("helps_dear" if dear else "wins"), f"Costs {extra.value / value_usd:.1f} times its value."
+    times = extra.value / (cost / accuracy)
+    return ("helps_dear" if times > DEAR else "wins"), f"Costs {times:.1f} times a usual correct answer."
 
 
 def _points(share: float) -> str:

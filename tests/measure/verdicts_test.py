@@ -71,7 +71,7 @@ def test_a_small_sure_gain_is_dear():
     # Gain 0.08 +- 0.028; extra 0.009 / 0.08 = 0.1125; a usual one 0.010 / 0.80 = 0.0125; 9 times is dear.
     found = verdict("law", outcome(0.72, 0.001), outcome(0.80, 0.010))
     assert found.word == "helps_dear"
-    assert "5 times" in found.reason
+    assert found.reason == "Costs 9.0 times a usual correct answer."
 
 
 def test_a_stated_value_of_a_correct_answer_replaces_the_multiple():

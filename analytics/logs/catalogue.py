@@ -1,0 +1,140 @@
+"""The ledger of datasets: which there are, in which form, of what size."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from analytics.errors import SchemaError
+from analytics.logs.schema import UNCATEGORISED, Form
+
+_FORMS: dict[str, str] = {"decisions": "one row per request", "calls": "one row per model call"}
+
+_DECISIONS = """
+    SELECT count(DISTINCT request_id) AS requests, min(ts) AS first_ts, max(ts) AS last_ts,
+        count(DISTINCT coalesce(task_category, $uncategorised)) AS categories, count(*) AS rows,
+        count(confidence) / count(*) AS confidence_share, count(fast_correct) / count(*) AS graded_share,
+        count(fast_correct + strong_correct) / count(*) AS both_graded_share,
+        count(fast_cost_usd) / count(*) AS cost_share, count(fast_latency_s) / count(*) AS latency_share
+    FROM decisions WHERE dataset = $dataset"""
+
+_CALLS = """
+    SELECT count(DISTINCT request_id), min(ts), max(ts),
+        count(DISTINCT coalesce(task_category, $uncategorised)), count(*),
+        count(confidence) / count(*), count(correct) / count(*), 0.0,
+        count(cost_usd) / count(*), count(latency_s) / count(*)
+    FROM calls WHERE dataset = $dataset"""
+
+_SUMMARY: dict[str, Any] = {
+    "requests": pl.Int64, "first_ts": pl.Datetime("us"), "last_ts": pl.Datetime("us"), "categories": pl.Int64,
+    "confidence_share": pl.Float64, "graded_share": pl.Float64, "both_graded_share": pl.Float64,
+    "cost_share": pl.Float64, "latency_share": pl.Float64,
+}  # fmt: skip
+_LEDGER: dict[str, Any] = {"name": pl.String, "form": pl.String, "badge": pl.String, "version": pl.Int64}
+_COUNTS: dict[str, Any] = {"models": pl.Int64, "files": pl.Int64}
+ORDER = (
+    "name", "form", "requests", "first_ts", "last_ts", "categories", "models", "files", "confidence_share",
+    "graded_share", "both_graded_share", "cost_share", "latency_share", "badge", "version",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one version of a dataset looks like; ``values`` follow the names of the summary columns."""
+
+    values: tuple[object, ...]
+
+
+def datasets(
+    cursor: duckdb.DuckDBPyConnection, known: dict[tuple[str, int], Summary]
+) -> tuple[pl.DataFrame, dict[tuple[str, int], Summary]]:
+    """One row per dataset, and the summaries to hand in next time; only new versions are scanned."""
+    ledger = cursor.execute(
+        """SELECT name, form, badge, version,
+               (SELECT count(*) FROM models WHERE dataset = datasets.name),
+               (SELECT count(*) FROM files WHERE dataset = datasets.name)
+           FROM datasets ORDER BY name"""
+    ).fetchall()
+    schema = {**_LEDGER, **_COUNTS, **_SUMMARY}
+    summaries = {
+        (row[0], row[3]): known.get((row[0], row[3])) or _summary(cursor, row[0], row[1]) for row in ledger
+    }
+    rows = [(*row, *summaries[row[0], row[3]].values) for row in ledger]
+    return pl.DataFrame(rows, schema=schema, orient="row").select(ORDER), summaries
+
+
+def form(cursor: duckdb.DuckDBPyConnection, dataset: str) -> Form | None:
+    """The form of a dataset; None where there is none of this name."""
+    found = cursor.execute("SELECT form FROM datasets WHERE name = ?", [dataset]).fetchone()
+    return found[0] if found else None
+
+
+def require(cursor: duckdb.DuckDBPyConnection, dataset: str) -> Form:
+    """The form of a dataset that must exist.
+
+    Raises:
+        SchemaError: There is none of this name.
+    """
+    found = form(cursor, dataset)
+    if found is not None:
+        return found
+    names = [row[0] for row in cursor.execute("SELECT name FROM datasets ORDER BY name LIMIT 20").fetchall()]
+    raise SchemaError(f"There is no dataset named {dataset}. Found: {', '.join(names) or 'none'}.")
+
+
+def require_form(cursor: duckdb.DuckDBPyConnection, dataset: str, wanted: Form, badge: str | None) -> None:
+    """Make the dataset if it is new.
+
+    Raises:
+        SchemaError: It holds rows of the other form.
+    """
+    found = form(cursor, dataset)
+    if found is None:
+        cursor.execute(
+            "INSERT INTO datasets (name, form, created, version, badge) VALUES (?, ?, ?, 0, ?)",
+            [dataset, wanted, now(), badge],
+        )
+    elif found != wanted:
+        raise SchemaError(
+            f"The dataset {dataset} has {_FORMS[found]}, this file {_FORMS[wanted]}. "
+            "Load it into another dataset: --dataset NAME."
+        )
+
+
+def has_file(cursor: duckdb.DuckDBPyConnection, dataset: str, file_id: str) -> bool:
+    """Whether this content was loaded into this dataset before."""
+    found = cursor.execute(
+        "SELECT 1 FROM files WHERE dataset = ? AND file_id = ?", [dataset, file_id]
+    ).fetchone()
+    return found is not None
+
+
+def rows_in(cursor: duckdb.DuckDBPyConnection, typed: Path) -> int:
+    """Rows of a staged Parquet file."""
+    found = cursor.execute("SELECT count(*) FROM read_parquet(?)", [str(typed)]).fetchone()
+    return int(found[0]) if found else 0
+
+
+def now() -> datetime:
+    """The time in UTC, as the tables store it."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def changed(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
+    """Give a dataset a version that none had before, so that everything cached about it is stale."""
+    cursor.execute("UPDATE datasets SET version = nextval('versions') WHERE name = ?", [dataset])
+
+
+def _summary(cursor: duckdb.DuckDBPyConnection, dataset: str, kind: Form) -> Summary:
+    values = {"dataset": dataset, "uncategorised": UNCATEGORISED}
+    found = cursor.execute(_DECISIONS, values).fetchone()
+    if kind == "calls":
+        called = cursor.execute(_CALLS, values).fetchone()
+        if called and found:
+            found = (*called[:4], *(found[4:] if found[4] else called[4:]))
+    requests, first, last, categories, _, *shares = found or (0, None, None, 0, 0, *[None] * 5)
+    # 0 / 0 is NaN in DuckDB and null here.
+    return Summary((requests, first, last, categories, *(None if s is None or s != s else s for s in shares)))  # noqa: PLR0124

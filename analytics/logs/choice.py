@@ -1,0 +1,253 @@
+"""Which column a field is read from: by name, then by how well the values fit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from analytics.logs import prices
+from analytics.logs.dialects.dialect import WEAK, Dialect, plain
+from analytics.logs.keys import field_of
+from analytics.logs.profile import ColumnProfile
+from analytics.logs.schema import TABLES
+
+Certainty = Literal["sure", "check", "missing"]
+Scale = Literal["grade", "percent", "mixed", "other"]
+
+WHY = 30
+SAID, AGAIN = "You said so", "Confirmed before"
+FEW = 0.01
+_TEN = 10.0
+_NO_CATEGORY = frozenset(
+    {"provider", "region", "country", "language", "lang", "locale", "status", "error", "metric", "version"}
+    | {"env", "environment", "host", "answer", "response", "output", "prompt", "completion", "model"}
+    | {"grader", "judge", "letter", "choice", "finish", "stop"}
+)
+_CATEGORIES = (2, 200)
+_PER_CATEGORY = 5
+_TEXTS = ("prompt", "answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What one field is read from.
+
+    Attributes:
+        sources: Columns of the file.
+        certainty: sure or check; missing where no column is left.
+        why: At most 30 characters.
+    """
+
+    sources: tuple[str, ...]
+    certainty: Certainty
+    why: str
+
+
+def choices(
+    dialect: Dialect, profiles: Sequence[ColumnProfile], *, keep_text: bool = False
+) -> tuple[dict[str, Choice], list[str]]:
+    """One choice per field that some column stands for, and notes on what was decided.
+
+    Args:
+        dialect: Shape of the file.
+        profiles: Of its columns.
+        keep_text: Whether prompts and answers are wanted.
+    """
+    candidates, notes = _candidates(dialect, profiles, keep_text=keep_text)
+    chosen: dict[str, Choice] = {}
+    for field, found in candidates.items():
+        chosen[field] = _best(field, found, notes)
+    _extra(dialect, chosen, profiles)
+    _identify(chosen, [profile for _, profile in candidates.get("request_id", [])], notes)
+    _by_values(dialect, chosen, profiles)
+    return chosen, notes
+
+
+def grade_scale(profile: ColumnProfile) -> Scale:
+    """Whether a column holds grades from 0 to 1 or words, percent, both, or something else (1 to 10)."""
+    if profile.numbers + profile.words_yes_no == 0:
+        return "other"
+    outside = profile.hundred + profile.over_hundred + profile.negative
+    if outside <= FEW * profile.numbers:
+        return "grade"
+    if profile.over_hundred + profile.negative > FEW * profile.numbers or (profile.high or 0) <= _TEN:
+        return "other"
+    return "mixed" if profile.inner > FEW * profile.numbers else "percent"
+
+
+def span(profile: ColumnProfile) -> str:
+    """The range of a column's numbers in words."""
+    return f"{profile.low:g} to {profile.high:g}" if profile.low is not None else "no numbers"
+
+
+Found = list[tuple[int, ColumnProfile]]
+
+
+def _candidates(
+    dialect: Dialect, profiles: Sequence[ColumnProfile], *, keep_text: bool
+) -> tuple[dict[str, Found], list[str]]:
+    mappable = {column.name for column in TABLES[dialect.form] if column.mappable}
+    candidates: dict[str, Found] = {}
+    notes: list[str] = []
+    for profile in profiles:
+        found = field_of(dialect, profile.name)
+        if not found or found[0] not in mappable or (found[0] in _TEXTS and not keep_text):
+            continue
+        field, rank = found
+        reason = _unfit(field, rank, profile)
+        if reason:
+            notes.append(reason)
+        else:
+            candidates.setdefault(field, []).append((rank, profile))
+    _success_is_status(candidates, mappable)
+    return candidates, notes
+
+
+def _success_is_status(candidates: dict[str, Found], mappable: set[str]) -> None:
+    """A "success" beside a grade says how the call ended, not whether the answer was right."""
+    grades = candidates.get("correct", [])
+    success = [found for found in grades if plain(found[1].name) == "success"]
+    if success and len(grades) > len(success) and "status" in mappable:
+        candidates["correct"] = [found for found in grades if found not in success]
+        candidates.setdefault("status", []).extend((WEAK + 1, profile) for _, profile in success)
+
+
+def _unfit(field: str, rank: int, profile: ColumnProfile) -> str | None:
+    """Why a column of this name cannot be this field; null if it can."""
+    name = f'"{profile.name}"'
+    if profile.filled == 0:
+        return None if rank < WEAK else f"{name} is empty and not read."
+    base = field.removeprefix("fast_").removeprefix("strong_")
+    if base == "correct":
+        if profile.numbers and grade_scale(profile) == "other":
+            return f"{name} runs from {span(profile)}: no grade from 0 to 1, so it is not read."
+        graded = profile.numbers + profile.words_yes_no
+        if rank and graded < (profile.filled * (1 - FEW) if rank >= WEAK else 1):
+            return f"{name} holds other words than grades, so it is not read."
+    if base == "ts" and rank > 1 and profile.numbers == profile.filled and not any(profile.epochs.values()):
+        return f"{name} holds numbers that are no time of 2015 to 2100, so it is not read."
+    numeric = base.endswith(("_usd", "_s", "_tokens")) or base == "confidence"
+    if numeric and rank and not profile.numbers:
+        return f"{name} holds no numbers, so {field} is not read from it."
+    return None
+
+
+def _best(field: str, found: Found, notes: list[str]) -> Choice:
+    ordered = sorted(found, key=lambda item: (item[0], -round(_usable(field, item[1]), 2), item[1].position))
+    rank, best = ordered[0]
+    rivals = [profile for other, profile in ordered[1:] if other == rank or (rank >= WEAK and other >= WEAK)]
+    if rivals and field != "request_id":
+        others = ", ".join(profile.name for profile in rivals)
+        notes.append(f"{field} is read from {best.name}; it could also be {others} (--map {field}=COLUMN).")
+        return Choice((best.name,), "check", _short(f"{_kind(best)}; first of {len(rivals) + 1}"))
+    if best.filled == 0:
+        return Choice((best.name,), "check", "Empty column")
+    if rank >= WEAK:
+        return Choice((best.name,), "check", _kind(best))
+    return Choice((best.name,), "sure", _why(field, best.name, rank))
+
+
+def _usable(field: str, profile: ColumnProfile) -> float:
+    """Share of rows with a value that the field can use."""
+    if not profile.rows:
+        return 0.0
+    if field == "confidence" and profile.negative < profile.numbers:
+        return max(profile.inner + profile.ends, profile.hundred) / profile.rows
+    return profile.filled / profile.rows
+
+
+def _kind(profile: ColumnProfile) -> str:
+    """The values in a few words."""
+    if profile.numbers and profile.numbers == profile.filled:
+        if profile.ends == profile.numbers:
+            return "Only 0 and 1"
+        if profile.inner + profile.ends == profile.numbers:
+            return "Numbers from 0 to 1"
+        return (
+            "Positive whole numbers"
+            if profile.whole == profile.numbers and not profile.negative
+            else "Numbers"
+        )
+    return _short(f"{profile.distinct} different texts")
+
+
+def _why(field: str, name: str, rank: int) -> str:
+    words = plain(name)
+    if rank == 0 or words == field:
+        return "Name says it"
+    if words.startswith("reasoning_") and field == words.replace("reasoning_", "strong_", 1):
+        return "reasoning_ is read as strong_"
+    said = f"{words} is read as {field}"
+    return said if len(said) <= WHY else "Known name of this field"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= WHY else text[: WHY - 1] + "…"
+
+
+def _extra(dialect: Dialect, chosen: dict[str, Choice], profiles: Sequence[ColumnProfile]) -> None:
+    """Fields that this shape reads from columns which give another field already."""
+    by_name = {plain(profile.name): profile.name for profile in reversed(profiles)}
+    for field, names in dialect.extra.items():
+        source = next((by_name[name] for name in names if name in by_name), None)
+        if source is None:
+            continue
+        first = chosen.get(field, Choice((), "sure", "Known record"))
+        sources = first.sources if source in first.sources else (*first.sources, source)
+        chosen[field] = Choice(sources, "sure", "Known record")
+
+
+def _identify(chosen: dict[str, Choice], ids: list[ColumnProfile], notes: list[str]) -> None:
+    """The request id, as the keys of the whole file allow."""
+    keyed = next((profile for profile in ids if profile.key is not None), None)
+    if keyed is None or keyed.key is None:
+        return
+    if keyed.ordered_by:
+        chosen["call_index"] = Choice((keyed.ordered_by,), "check", "Calls of a request by time")
+        notes.append(
+            f"A request calls a model more than once; its calls are told apart by {keyed.ordered_by}."
+        )
+    if keyed.key == (keyed.name,):
+        if keyed.repeats:
+            notes.append(
+                f"{keyed.name} repeats with other values on {keyed.repeats:,} rows: the first counts, the "
+                "others are listed as conflicts."
+            )
+            chosen["request_id"] = Choice(keyed.key, "check", "Repeats with other values")
+        return
+    if keyed.key:
+        joined = " + ".join(keyed.key)
+        notes.append(f"{keyed.name} alone repeats; rows are identified by {joined}.")
+        chosen["request_id"] = Choice(keyed.key, "check", "Unique only so")
+        return
+    notes.append(
+        f"{keyed.name} repeats and no further column makes it unique: "
+        "rows are identified by file hash + row number."
+    )
+    chosen["request_id"] = Choice((), "check", "File and row number")
+
+
+def _by_values(dialect: Dialect, chosen: dict[str, Choice], profiles: Sequence[ColumnProfile]) -> None:
+    """Fields that no name gave, where values alone say enough for a guess."""
+    unknown = [profile for profile in profiles if profile.filled and field_of(dialect, profile.name) is None]
+    if dialect.form == "calls" and "model" not in chosen:
+        priced = [p for p in unknown if p.values and all(prices.price(value) for value in p.values)]
+        if priced:
+            chosen["model"] = Choice((priced[0].name,), "check", "Models with a known price")
+    if "task_category" not in chosen:
+        taken = {source for choice in chosen.values() for source in choice.sources}
+        kinds = [profile for profile in unknown if profile.name not in taken and _like_categories(profile)]
+        if kinds:
+            why = f"{kinds[0].distinct} short repeated texts"
+            chosen["task_category"] = Choice((kinds[0].name,), "check", why)
+
+
+def _like_categories(profile: ColumnProfile) -> bool:
+    words = set(plain(profile.name).split("_"))
+    few, many = _CATEGORIES
+    return (
+        not words & _NO_CATEGORY
+        and few <= profile.distinct <= many
+        and profile.filled >= _PER_CATEGORY * profile.distinct
+        and profile.numbers + profile.words_yes_no + profile.iso + profile.slashed + profile.named_month == 0
+        and few <= profile.longest <= 2 * WHY
+    )

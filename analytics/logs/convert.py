@@ -1,0 +1,290 @@
+"""Staged text into typed rows by a confirmed mapping, in batches of constant memory."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from analytics.errors import SchemaError
+from analytics.logs.dialects import DIALECTS
+from analytics.logs.dialects.dialect import plain
+from analytics.logs.faults import Faults
+from analytics.logs.fields import Fault, Reading, typed
+from analytics.logs.mapping import Mapping as ColumnMapping
+from analytics.logs.mapping import refusal
+from analytics.logs.priced import Prices
+from analytics.logs.schema import TABLES, Form
+from analytics.logs.staging import ROWS, Problem, Staged
+
+TYPED = "typed.parquet"
+BATCH = 50_000
+
+_TYPES: dict[str, pl.DataType] = {
+    "VARCHAR": pl.String(),
+    "DOUBLE": pl.Float64(),
+    "BIGINT": pl.Int64(),
+    "BOOLEAN": pl.Boolean(),
+    "TIMESTAMP": pl.Datetime("us"),
+}
+_SHORT = 16
+_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What became of the staged rows.
+
+    Attributes:
+        form: Table that the rows are for.
+        rows: In ``typed.parquet``.
+        rejected: Staged rows that are not.
+        confidence_set_null: Rows that stay with a missing confidence though the field is mapped.
+        problems: One per rejected record, by line, then values that were set to null; at most 10,000.
+        problems_total: How many there are.
+        notes: Sentences on what was changed or computed.
+    """
+
+    form: Form
+    rows: int
+    rejected: int
+    confidence_set_null: int
+    problems: list[Problem] = field(default_factory=list)
+    problems_total: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def convert(
+    folder: Path,
+    mapping: ColumnMapping,
+    *,
+    prices: Mapping[str, tuple[float, float]] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Converted:
+    """Write ``typed.parquet`` beside ``rows.parquet``: ``line`` and the columns of the mapping's form.
+
+    ``dataset``, ``file_id``, ``fold`` and ``unit_first`` are left to the store. Rejected rows are not
+    written. A cost that is not logged is computed where input and output tokens and a price are known.
+
+    Args:
+        folder: The private folder, with ``rows.parquet`` and ``staged.json``.
+        mapping: As confirmed.
+        prices: Model -> (input, output) price in USD per million tokens, over the price map.
+        progress: Called with the number of rows done so far.
+
+    Raises:
+        SchemaError: The mapping gives neither a grade, a cost, tokens nor a confidence, or a constant is no
+            value of its field.
+    """
+    staged = Staged.load(folder)
+    reason = refusal(mapping, staged.columns)
+    if reason:
+        raise SchemaError(reason)
+    batches = _Batches(folder, staged, mapping, Prices(prices or {}))
+    done = written = 0
+    with (
+        pq.ParquetFile(folder / ROWS) as rows,
+        pq.ParquetWriter(folder / TYPED, batches.empty().to_arrow().schema, compression="zstd") as out,
+    ):
+        for batch in rows.iter_batches(BATCH, columns=["line", *batches.wanted]):
+            frame = batches.typed(pl.DataFrame(pl.from_arrow(batch)))
+            out.write_table(frame.to_arrow())
+            done, written = done + batch.num_rows, written + frame.height
+            if progress:
+                progress(done)
+    faults = batches.faults
+    return Converted(
+        mapping.form,
+        written,
+        done - written,
+        faults.confidence_set_null,
+        faults.problems(),
+        faults.total,
+        [*faults.notes(), *batches.notes()],
+    )
+
+
+class _Batches:
+    """Everything that the conversion of one file needs from batch to batch."""
+
+    def __init__(self, folder: Path, staged: Staged, mapping: ColumnMapping, prices: Prices) -> None:
+        self.mapping = mapping
+        self.dialect = DIALECTS[mapping.dialect]
+        self.prices = prices
+        self.faults = Faults()
+        self.file_id = staged.file_id[:_SHORT]
+        self.without_id = 0
+        self.schema = {
+            column.name: _TYPES[column.sql_type] for column in TABLES[mapping.form] if column.mappable
+        }
+        self.position = {name: f"c{at}" for at, name in enumerate(staged.columns)}
+        sources = {source for wanted in mapping.columns.values() for source in wanted}
+        self.wanted = sorted({self.position[source] for source in sources})
+        self.models = self._usual_models(folder) if self.dialect.one_side else {}
+        for name, text in mapping.constants.items():
+            _, faults = typed(name, pl.Series([text]), self._reading(name, constant=True))
+            fault = next((fault for fault in faults if fault.rows.any()), None)
+            if fault:
+                raise SchemaError(f"{name} cannot be {text}: {fault.reason}.")
+
+    def empty(self) -> pl.DataFrame:
+        return pl.DataFrame(schema={"line": pl.Int64, **self.schema})
+
+    def typed(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows that stay, typed, all columns of the form."""
+        lines = rows["line"].cast(pl.Int64)
+        rows = self._of_fast(rows)
+        columns: dict[str, pl.Series] = {}
+        faults: list[tuple[str, Fault]] = []
+        for name in self.schema:
+            text = self._text(name, rows)
+            if text is None:
+                continue
+            values, found = typed(name, text, self._reading(name, constant=name not in self.mapping.columns))
+            columns[name] = self._filled(name, values)
+            faults += [(name, fault) for fault in found]
+        rejected = self._noted(faults, lines)
+        absent = {
+            name: pl.Series([None], dtype=kind).new_from_index(0, rows.height)
+            for name, kind in self.schema.items()
+            if name not in columns
+        }
+        frame = (
+            pl.DataFrame({"line": lines, **columns, **absent})
+            .select("line", *self.schema)
+            .cast(pl.Schema({"line": pl.Int64(), **self.schema}))
+        )
+        return self._completed(frame.filter(~rejected))
+
+    def _noted(self, faults: list[tuple[str, Fault]], lines: pl.Series) -> pl.Series:
+        """Which rows are rejected; every such row is one problem, every lost value of the others is one."""
+        rejected = pl.repeat(False, len(lines), eager=True)
+        for name, fault in sorted(faults, key=lambda item: not item[1].rejects):
+            fresh = fault.rows & ~rejected
+            source = next(iter(self.mapping.columns.get(name, ())), None)
+            self.faults.add(fault, lines=lines.filter(fresh), column=source, field=name)
+            rejected = rejected | fresh if fault.rejects else rejected
+        return rejected
+
+    def notes(self) -> list[str]:
+        notes = []
+        if self.without_id:
+            notes.append(
+                f"{self.without_id:,} rows have no request id: they are identified by file hash + row number."
+            )
+        if self.prices.priced:
+            notes.append(f"{self.prices.priced:,} costs were computed from tokens and list prices.")
+        unpriced = [name for name in self.prices.unpriced if name]
+        if unpriced:
+            more = f" and {len(unpriced) - _NAMED} more" if len(unpriced) > _NAMED else ""
+            names = ", ".join(unpriced[:_NAMED])
+            notes.append(
+                f"No price is known for {names}{more}: their costs stay unknown (--price MODEL=IN,OUT)."
+            )
+        return notes
+
+    def _reading(self, name: str, *, constant: bool) -> Reading:
+        if constant:
+            return Reading()
+        unit = self.mapping.units.get(name)
+        if name == "threshold" and unit is None:
+            unit = self.mapping.units.get("confidence")
+        if name == "call_index" and unit == "time":
+            unit = self.mapping.units.get("ts", unit)
+        return Reading(unit, self.mapping.decimal, self.mapping.dates)
+
+    def _text(self, name: str, rows: pl.DataFrame) -> pl.Series | None:
+        """Text of a field; null where neither a column nor a constant gives it."""
+        if name == "tier_logged" and name not in self.mapping.columns:
+            name = "tier"
+        sources = [rows[self.position[source]] for source in self.mapping.columns.get(name, ())]
+        if not sources:
+            text = self.mapping.constants.get(name)
+            return None if text is None else pl.Series([text]).new_from_index(0, rows.height)
+        if len(sources) == 1:
+            return sources[0]
+        if self.schema[name] == pl.String:
+            joined = pl.concat_str([part.fill_null("") for part in sources], separator="/")
+            some = pl.any_horizontal([part.is_not_null() for part in sources])
+            return pl.select(pl.when(some).then(joined)).to_series()
+        return pl.select(pl.coalesce(sources)).to_series()
+
+    def _filled(self, name: str, values: pl.Series) -> pl.Series:
+        """Rows without a value get the constant, if there is one beside the column."""
+        text = self.mapping.constants.get(name)
+        if text is None or name not in self.mapping.columns:
+            return values
+        constant, _ = typed(name, pl.Series([text]), Reading())
+        return values.fill_null(constant[0])
+
+    def _of_fast(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Columns that speak of the served answer, blanked where that was the strong one."""
+        source = self.mapping.columns.get("escalated", ("",))[0]
+        blank = [self.position[name] for name in self.position if plain(name) in self.dialect.of_served]
+        blank = [column for column in blank if column in rows.columns]
+        if not blank or source not in self.position:
+            return rows
+        escalated, _ = typed("escalated", rows[self.position[source]], Reading())
+        return rows.with_columns(
+            pl.when(~escalated.fill_null(value=False)).then(pl.col(column)).alias(column) for column in blank
+        )
+
+    def _completed(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """What follows from the row itself: its id, labels, one-sided outcomes, failures, priced costs."""
+        self.without_id += frame["request_id"].null_count() if "request_id" in self.mapping.columns else 0
+        line_id = pl.concat_str([pl.lit(self.file_id), pl.col("line").cast(pl.String)], separator=":")
+        frame = frame.with_columns(pl.coalesce("request_id", line_id))
+        if self.mapping.form == "calls":
+            return self.prices.fill(_failed(_labelled(frame)))
+        if self.dialect.one_side:
+            frame = self._sided(frame)
+        return self.prices.fill(self.prices.fill(frame, "fast_"), "strong_")
+
+    def _sided(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Outcomes of the served answer, on the side that was served."""
+        escalated = pl.col("escalated").fill_null(value=False)
+        other = {"fast": escalated, "strong": ~escalated}
+        changes = []
+        for name in self.schema:
+            side, _, rest = name.partition("_")
+            if side in other and rest == "model":
+                usual = self.models.get(side)
+                if usual:
+                    changes.append(pl.when(other[side]).then(pl.lit(usual)).otherwise(name).alias(name))
+            elif side in other:
+                changes.append(pl.when(~other[side]).then(name).alias(name))
+        return frame.with_columns(changes)
+
+    def _usual_models(self, folder: Path) -> dict[str, str]:
+        """The model that kept and that escalated requests show most often."""
+        model, escalated = (self.mapping.columns.get(name, ("",))[0] for name in ("fast_model", "escalated"))
+        if model not in self.position or escalated not in self.position:
+            return {}
+        counts = (
+            pl.scan_parquet(folder / ROWS)
+            .group_by(self.position[model], self.position[escalated])
+            .len()
+            .collect()
+        )
+        sides, _ = typed("escalated", counts[self.position[escalated]], Reading())
+        usual = {}
+        for side, is_strong in (("fast", False), ("strong", True)):
+            mine = counts.filter(sides.fill_null(value=False) == is_strong).drop_nulls(self.position[model])
+            if mine.height:
+                usual[side] = str(mine.sort("len", descending=True)[self.position[model]][0])
+        return {"strong": "strong", "fast": "fast", **usual}
+
+
+def _labelled(frame: pl.DataFrame) -> pl.DataFrame:
+    """The model's label carries its effort, once."""
+    ending = pl.concat_str([pl.lit("@"), "effort"])
+    bare = pl.col("effort").is_null() | pl.col("model").str.ends_with(ending)
+    return frame.with_columns(pl.when(bare).then("model").otherwise(pl.col("model") + ending).alias("model"))
+
+
+def _failed(frame: pl.DataFrame) -> pl.DataFrame:
+    """A failed call that was served is a wrong answer, not an ungraded one."""
+    served = pl.col("served").fill_null(value=True) & ~pl.col("shadow").fill_null(value=False)
+    failed = pl.col("status").is_in(["error", "timeout"]) & served & pl.col("correct").is_null()
+    return frame.with_columns(pl.when(failed).then(0.0).otherwise("correct").alias("correct"))

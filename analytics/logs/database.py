@@ -1,0 +1,231 @@
+"""Opening the DuckDB file: one process at a time, nothing readable but our own staging folder.
+
+The live file is never opened, copied or hashed by Python: closing any descriptor on it would drop
+DuckDB's lock. A second lock, on a file beside it, holds even so.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from analytics.errors import TiertuneError
+from analytics.logs.schema import TABLES, Column
+
+MEMORY_LIMIT = "1GB"
+SPILL_LIMIT = "32GB"
+MOST_THREADS = 8
+QUERY_LIMIT_MS = 120_000
+_UNLIMITED = "SET max_execution_time = 0"
+_umask = threading.Lock()
+
+_RANGES = {
+    "confidence": "{0} >= 0 AND {0} <= 1",
+    "correct": "{0} >= 0 AND {0} <= 1",
+    "propensity": "{0} > 0 AND {0} <= 1",
+    "sampling_probability": "{0} > 0 AND {0} <= 1",
+}
+
+_LEDGERS = (
+    "CREATE SEQUENCE IF NOT EXISTS versions",
+    """CREATE TABLE IF NOT EXISTS datasets (
+        name VARCHAR PRIMARY KEY, form VARCHAR NOT NULL, created TIMESTAMP, version BIGINT NOT NULL,
+        ladder_confirmed BOOLEAN, ladder_by_hand BOOLEAN, ladder_reason VARCHAR, badge VARCHAR)""",
+    """CREATE TABLE IF NOT EXISTS files (
+        dataset VARCHAR, file_id VARCHAR, name VARCHAR, format VARCHAR, loaded_at TIMESTAMP, read BIGINT,
+        loaded BIGINT, rejected BIGINT, duplicates BIGINT, confidence_set_null BIGINT, mapping VARCHAR,
+        problems VARCHAR, problems_total BIGINT, notes VARCHAR, PRIMARY KEY (dataset, file_id))""",
+    """CREATE TABLE IF NOT EXISTS ladder (
+        dataset VARCHAR, task_category VARCHAR, fast_model VARCHAR, strong_model VARCHAR, position BIGINT)""",
+    """CREATE TABLE IF NOT EXISTS models (
+        dataset VARCHAR, model VARCHAR, tier VARCHAR, tier_source VARCHAR,
+        input_usd_per_1m DOUBLE, output_usd_per_1m DOUBLE)""",
+    "CREATE TABLE IF NOT EXISTS mappings (signature VARCHAR PRIMARY KEY, mapping VARCHAR NOT NULL)",
+)
+
+
+class StoreError(TiertuneError):
+    """The database itself cannot be used; nothing in it was changed."""
+
+    kind = "input"
+
+
+class StoreBusyError(StoreError):
+    """Another process has the database open.
+
+    Attributes:
+        pid: Its process id; None if it could not be told.
+    """
+
+    def __init__(self, pid: int | None) -> None:
+        who = "Another copy of tiertune" if pid is None else f"Another copy of tiertune (process {pid})"
+        super().__init__(
+            f"{who} has this database open. Close it, or use another database with --db other.duckdb. "
+            "Files can be named instead of a dataset at any time."
+        )
+        self.pid = pid
+
+
+def lock(path: Path) -> int:
+    """Descriptor of the held lock beside the database at ``path``; closing it gives the lock back.
+
+    Raises:
+        StoreBusyError: Another process holds it.
+    """
+    descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 32, 0).strip()
+        os.close(descriptor)
+        raise StoreBusyError(int(holder) if holder.isdigit() else None) from None
+    os.pwrite(descriptor, f"{os.getpid():<31}\n".encode(), 0)
+    return descriptor
+
+
+def private_folders(work: Path) -> tuple[Path, Path]:
+    """Empty folders for staged files and for spilled intermediate results, for nobody else to read."""
+    if work.exists():
+        shutil.rmtree(work)
+    staging, spill = work / "staging", work / "spill"
+    for folder in (work, staging, spill):
+        folder.mkdir(mode=0o700)
+    return staging, spill
+
+
+def hardened(path: Path, staging: Path, spill: Path) -> duckdb.DuckDBPyConnection:
+    """The connection from which every cursor is taken; its tables exist.
+
+    Nothing outside ``staging`` can be read or written through it, no extension or setting be loaded or
+    changed, but for the time limit of a query. The order of the steps matters: allowed folders can only
+    be named while external access is on.
+
+    Raises:
+        StoreBusyError: Another process has it open.
+        StoreError: It is damaged, or another program or version wrote it.
+    """
+    config: dict[str, Any] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "allow_community_extensions": False,
+        "allow_persistent_secrets": False,
+        "python_enable_replacements": False,
+        "memory_limit": MEMORY_LIMIT,
+        "threads": min(os.cpu_count() or 1, MOST_THREADS),
+        "temp_directory": str(spill),
+        "max_temp_directory_size": SPILL_LIMIT,
+        "max_execution_time": QUERY_LIMIT_MS,
+        "preserve_insertion_order": False,
+    }
+    with private_files():
+        try:
+            connection = duckdb.connect(path, config=config)
+        except duckdb.Error as error:
+            raise _unopened(error) from None
+        try:
+            connection.execute(f"SET allowed_directories = [{_quoted(str(staging))}]")
+            connection.execute("SET allowed_configs = ['max_execution_time']")
+            connection.execute("SET enable_external_access = false")
+            connection.execute("SET lock_configuration = true")
+            _create(connection)
+        except BaseException:
+            connection.close()
+            raise
+    path.chmod(0o600)
+    return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A cursor inside one transaction without time limit; all of it is kept, or nothing.
+
+    Raises:
+        StoreError: The disk or the memory is full.
+    """
+    with private_files(), connection.cursor() as cursor:
+        cursor.execute(_UNLIMITED)
+        cursor.execute("BEGIN")
+        try:
+            yield cursor
+            cursor.execute("COMMIT")
+        except BaseException as error:  # noqa: BLE001 - whatever it is, nothing may stay
+            with contextlib.suppress(duckdb.Error):
+                cursor.execute("ROLLBACK")
+            raise _unwritten(error) from None
+        # A checkpoint makes the commit independent of the log file; readers can make it wait for the next.
+        with contextlib.suppress(duckdb.Error):
+            cursor.execute("CHECKPOINT")
+
+
+@contextlib.contextmanager
+def private_files() -> Iterator[None]:
+    """Files that DuckDB creates meanwhile, its write-ahead log above all, are readable by us alone."""
+    with _umask:
+        before = os.umask(0o077)
+        try:
+            yield
+        finally:
+            os.umask(before)
+
+
+def _create(connection: duckdb.DuckDBPyConnection) -> None:
+    for statement in _LEDGERS:
+        connection.execute(statement)
+    for name, columns in TABLES.items():
+        fields = ", ".join(_field(column) for column in columns)
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({fields})")
+        found = connection.execute(
+            """SELECT column_name FROM information_schema.columns
+               WHERE table_name = ? ORDER BY ordinal_position""",
+            [name],
+        ).fetchall()
+        if [row[0] for row in found] != [column.name for column in columns]:
+            raise StoreError(
+                "This database was made by another version of tiertune. Load the logs again into a new one: "
+                "--db other.duckdb."
+            )
+
+
+def _field(column: Column) -> str:
+    """Definition of a column; NaN and infinity are refused because they pass every threshold."""
+    text = f"{column.name} {column.sql_type}"
+    if column.name in {"dataset", "file_id", "request_id"}:
+        return f"{text} NOT NULL"
+    if column.sql_type != "DOUBLE":
+        return text
+    wanted = _RANGES.get(column.name.removeprefix("fast_").removeprefix("strong_"), "isfinite({0})")
+    return f"{text} CHECK ({wanted.format(column.name)})"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _unopened(error: duckdb.Error) -> StoreError:
+    if "Conflicting lock" in str(error):
+        pid = re.search(r"PID (\d+)", str(error))
+        return StoreBusyError(int(pid[1]) if pid else None)
+    return StoreError(
+        "This database cannot be opened: it is damaged, cannot be written, or another program made it. "
+        "Nothing was changed. Move it aside, or use another one: --db other.duckdb."
+    )
+
+
+def _unwritten(error: BaseException) -> BaseException:
+    if not isinstance(error, duckdb.Error):
+        return error
+    text = str(error)
+    if "No space left" in text or "max_temp_directory_size" in text:
+        return StoreError("The disk is full. Nothing was changed; free some space and try again.")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return StoreError(f"This needs more than {MEMORY_LIMIT} of memory. Nothing was changed.")
+    if isinstance(error, duckdb.ConstraintException):
+        return StoreError("A value outside its range reached the database. Nothing was changed.")
+    return error

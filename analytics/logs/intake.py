@@ -1,0 +1,268 @@
+"""From a log file to rows in the store: inspect, convert, load. Files are parsed in a child process."""
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from analytics.errors import SchemaError
+from analytics.logs import child
+from analytics.logs.child import Cancelled
+from analytics.logs.convert import TYPED, Converted
+from analytics.logs.inspection import Cancel, Inspection, Progress, inspect, removed_on_failure, time_limit_s
+from analytics.logs.mapping import Answers, Mapping, signature
+from analytics.logs.rehearsal import foreseen_conflicts
+from analytics.logs.reports import (
+    REJECTED_SHARE,
+    FileReport,
+    OpenQuestionsError,
+    refuse_many_rejects,
+    summary,
+)
+from analytics.logs.staging import LIMITS, Problem, Staged, restored, shown
+from analytics.logs.store import Store
+
+__all__ = [
+    "REJECTED_SHARE",
+    "Cancelled",
+    "FileReport",
+    "Inspection",
+    "OpenQuestionsError",
+    "convert",
+    "inspect",
+    "load",
+    "loaded",
+    "summary",
+    "uploaded",
+]
+
+
+def convert(
+    inspection: Inspection,
+    mapping: Mapping,
+    *,
+    prices: dict[str, tuple[float, float]] | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancel | None = None,
+) -> Converted:
+    """Turn the staged rows into typed ones by ``mapping``, in a child process.
+
+    Args:
+        inspection: The file.
+        mapping: Confirmed by the user or the flags.
+        prices: Model -> (input, output) price in USD per million tokens.
+        progress: Called with the rows converted and the stage.
+        cancelled: Polled; true stops the work.
+
+    Raises:
+        SchemaError: The rows cannot be converted.
+        Cancelled: Stopped by ``cancelled``.
+    """
+    found = child.result(
+        "convert",
+        {"folder": str(inspection.folder), "mapping": mapping.to_json(), "prices": prices or {}},
+        folder=inspection.folder,
+        seconds=time_limit_s(inspection.staged.size_bytes),
+        progress=progress,
+        cancelled=cancelled,
+    )
+    converted: Converted = restored(Converted, found)
+    return converted
+
+
+def loaded(
+    store: Store,
+    dataset: str,
+    inspection: Inspection,
+    mapping: Mapping,
+    converted: Converted,
+    *,
+    accept_rejects: bool = False,
+    prices: dict[str, tuple[float, float]] | None = None,
+    badge: str | None = None,
+) -> FileReport:
+    """Store a converted file in one transaction and report what became of each record.
+
+    Args:
+        store: Where the rows go; the file must have been inspected in its staging folder.
+        dataset: Name of the log.
+        inspection: How the file was read.
+        mapping: What it was converted by.
+        converted: What that gave.
+        accept_rejects: Load although more than 10% of the records are rejected.
+        prices: Model -> (input, output) price in USD per million tokens.
+        badge: Shown beside the dataset's name.
+
+    Raises:
+        SchemaError: More than 10% of the records are rejected, conflicts included, and that is not
+            accepted; nothing was loaded.
+    """
+    staged, typed = inspection.staged, inspection.folder / TYPED
+    rejected = staged.rejected + converted.rejected
+    rejects, changes = _problems(staged, converted)
+    if not accept_rejects:
+        foreseen = foreseen_conflicts(store, dataset, typed, form=converted.form, file_id=staged.file_id)
+        refuse_many_rejects(staged.read, rejected + len(foreseen), [*rejects, *foreseen])
+    notes = list(dict.fromkeys([*staged.notes, *inspection.proposal.notes, *converted.notes]))
+    problems_total = staged.problems_total + converted.problems_total
+    stored = store.ingest(
+        dataset,
+        typed,
+        form=converted.form,
+        file_id=staged.file_id,
+        name=staged.file_name,
+        format=staged.format,
+        read=staged.read,
+        rejected=rejected,
+        confidence_set_null=converted.confidence_set_null,
+        mapping=mapping.to_json(),
+        problems=[*rejects, *changes][: LIMITS.problems],
+        problems_total=problems_total,
+        notes=notes,
+        badge=badge,
+        prices=prices,
+    )
+    return FileReport(
+        file=staged.file_name,
+        format=staged.format,
+        read=staged.read,
+        loaded=stored.loaded,
+        rejected=rejected + len(stored.conflicts),
+        duplicates=stored.duplicates,
+        confidence_set_null=converted.confidence_set_null,
+        mapping=mapping.shown(),
+        problems=[*rejects, *stored.conflicts, *changes][: LIMITS.problems],
+        problems_total=problems_total + len(stored.conflicts),
+        notes=notes,
+    )
+
+
+def _problems(staged: Staged, converted: Converted) -> tuple[list[Problem], list[Problem]]:
+    """Problems of rejected records, by line, and of values that were set to null."""
+    rejects = [*staged.problems, *converted.problems[: converted.rejected]]
+    return sorted(rejects, key=lambda problem: problem.line), converted.problems[converted.rejected :]
+
+
+def load(
+    store: Store,
+    dataset: str,
+    paths: Sequence[Path],
+    answers: Answers,
+    *,
+    names: Sequence[str] | None = None,
+    badge: str | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancel | None = None,
+) -> list[FileReport]:
+    """Load files into a dataset: every file is read and converted before the first is stored.
+
+    Args:
+        store: Where the rows go.
+        dataset: Name of the log.
+        paths: The files; each is one transaction.
+        answers: Answers to what the files leave open.
+        names: What the user calls them; the paths' last parts where null.
+        badge: Shown beside the dataset's name.
+        progress: Called with the records done and the stage.
+        cancelled: Polled until the first file is stored; true stops the work.
+
+    Raises:
+        OpenQuestionsError: A file leaves something open; nothing was loaded.
+        SchemaError: A file cannot be loaded; nothing was loaded.
+        Cancelled: Stopped; nothing was loaded.
+    """
+    ready: list[tuple[Inspection, Converted]] = []
+    try:
+        for place, path in enumerate(paths):
+            name = names[place] if names else path.name
+            with _named(name):
+                inspection, converted = _prepared(
+                    store, path, name=name, answers=answers, progress=progress, cancelled=cancelled
+                )
+                ready.append((inspection, converted))
+        if cancelled is not None and cancelled():
+            raise Cancelled("Stopped; nothing was loaded.")
+        reports = []
+        for inspection, converted in ready:
+            with _named(inspection.staged.file_name):
+                reports.append(
+                    loaded(
+                        store,
+                        dataset,
+                        inspection,
+                        inspection.proposal.mapping,
+                        converted,
+                        accept_rejects=answers.accept_rejects,
+                        prices=answers.prices,
+                        badge=badge,
+                    )
+                )
+            _remember(store, inspection, answers)
+        return reports
+    finally:
+        for inspection, _ in ready:
+            inspection.discard()
+
+
+def uploaded(source: BinaryIO, workdir: Path) -> Path:
+    """A private copy of an upload, under a name of our own."""
+    path = workdir / uuid.uuid4().hex
+    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as target:
+        shutil.copyfileobj(source, target)
+    return path
+
+
+def _prepared(
+    store: Store,
+    path: Path,
+    *,
+    name: str,
+    answers: Answers,
+    progress: Progress | None,
+    cancelled: Cancel | None,
+) -> tuple[Inspection, Converted]:
+    """A file read and converted; what it staged is gone if that fails."""
+    inspection = inspect(
+        path,
+        name=name,
+        answers=answers,
+        workdir=store.staging,
+        remembered=store.saved_mapping,
+        progress=progress,
+        cancelled=cancelled,
+    )
+    with removed_on_failure(inspection.folder):
+        staged, proposed = inspection.staged, inspection.proposal
+        if staged.questions:  # what the values look like is not known before the encoding is
+            raise OpenQuestionsError(staged.questions)
+        if proposed.refusal:
+            raise SchemaError(proposed.refusal)
+        if proposed.questions:
+            raise OpenQuestionsError(proposed.questions)
+        converted = convert(
+            inspection, proposed.mapping, prices=answers.prices, progress=progress, cancelled=cancelled
+        )
+        if not answers.accept_rejects:
+            rejects, _ = _problems(staged, converted)
+            refuse_many_rejects(staged.read, staged.rejected + converted.rejected, rejects)
+    return inspection, converted
+
+
+def _remember(store: Store, inspection: Inspection, answers: Answers) -> None:
+    """Keep a mapping that the user had a say in for files with the same columns."""
+    if answers.map or answers.set or answers.unit or answers.decimal or answers.dates:
+        store.save_mapping(signature(inspection.staged.columns), inspection.proposal.mapping.to_json())
+
+
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Put the file's name before what is said of it."""
+    try:
+        yield
+    except OpenQuestionsError as error:
+        raise OpenQuestionsError(error.questions, name=name) from None
+    except SchemaError as error:
+        raise SchemaError(f"{shown(name) or 'The file'}: {error}") from None

@@ -1,0 +1,191 @@
+"""Which columns identify a row, found by counting over the whole file."""
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from analytics.logs.dialects import DIALECTS
+from analytics.logs.dialects.dialect import TAIL, Dialect, Match, plain, tail
+
+_FURTHER = (
+    "id",
+    "idx",
+    "index",
+    "no",
+    "number",
+    "num",
+    "turn",
+    "round",
+    "step",
+    "part",
+    "split",
+    "hash",
+    "key",
+    "seed",
+)
+_POOL = 10
+_LARGEST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What identifies a row.
+
+    Attributes:
+        columns: Names of the columns of the request id, in the order of the file; empty where no set of
+            columns will do and only the line identifies a row.
+        repeats: Rows whose key another row has with other content.
+        ordered_by: Time column that tells apart the calls of one request and one model.
+    """
+
+    columns: tuple[str, ...]
+    repeats: int = 0
+    ordered_by: str | None = None
+
+
+def dialect_of(columns: Iterable[str]) -> Dialect:
+    """The first dialect that recognises these column names."""
+    names = frozenset(plain(name) for name in columns)
+    return next(dialect for dialect in DIALECTS.values() if dialect.recognises(names))
+
+
+def known_first(columns: Sequence[str]) -> list[int]:
+    """Positions of all columns, those with a known name first, else in the order of the file."""
+    dialect = dialect_of(columns)
+    unknown = {at: field_of(dialect, name) is None for at, name in enumerate(columns)}
+    return sorted(unknown, key=lambda at: (unknown[at], at))
+
+
+def field_of(dialect: Dialect, name: str) -> Match | None:
+    """Field and rank of a column name; the last step of a dotted path counts, ranked below whole names."""
+    found = dialect.match(plain(name))
+    last = tail(name)
+    if found is None and last:
+        found = dialect.match(last)
+        return (found[0], found[1] + TAIL) if found else None
+    return found
+
+
+def keys(rows_parquet: Path, columns: Sequence[str], distinct: Mapping[int, int]) -> dict[int, Key]:
+    """The key, at the position of the best id column; empty where no column looks like an id.
+
+    The id column, the models and the call index must tell rows apart; rows that are equal in every
+    column are duplicates and need not be. Otherwise the smallest set of id-like columns that does,
+    and of those the one with the fewest combinations. A set that would split the calls of one request is
+    no request id. Where no set will do, a column that is called ``request_id`` stays the key, so that
+    repeats are reported as conflicts; any other name gives way to the line.
+
+    Args:
+        rows_parquet: The staged rows.
+        columns: Names in the file.
+        distinct: Different values per position, counted up to a limit.
+    """
+    dialect = dialect_of(columns)
+    fields = {at: field_of(dialect, columns[at]) for at in distinct}
+    ids = sorted((found[1], at) for at, found in fields.items() if found and found[0] == "request_id")
+    if not ids:
+        return {}
+    search = _Search(rows_parquet, best=ids[0][1], form=dialect.form, fields=fields, columns=columns)
+    try:
+        return {ids[0][1]: search.key([at for _, at in ids], distinct, own_name=ids[0][0] == 0)}
+    finally:
+        search.close()
+
+
+class _Search:
+    """One scratch database that counts combinations of the staged columns."""
+
+    def __init__(
+        self,
+        rows_parquet: Path,
+        *,
+        best: int,
+        form: str,
+        fields: Mapping[int, Match | None],
+        columns: Sequence[str],
+    ) -> None:
+        self.columns = columns
+        self.form = form
+        self.fields = fields
+        self.models = self._of("fast_model", "strong_model", "model")
+        self.connection = duckdb.connect(config={"memory_limit": "1GB", "threads": 2})
+        self.connection.execute(
+            f"SET temp_directory = '{str(rows_parquet.parent).replace(chr(39), chr(39) * 2)}'"
+        )
+        relation = self.connection.read_parquet(str(rows_parquet), hive_partitioning=False)
+        # Rows without an id are known by their line anyway.
+        relation.filter(f"c{best} IS NOT NULL").create_view("staged")
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def key(self, ids: list[int], distinct: Mapping[int, int], *, own_name: bool) -> Key:
+        fixed = [*self.models, *self._of("call_index")]
+        rows = self._count("SELECT count(*) FROM staged")
+        if self._distinct([ids[0], *fixed]) == rows:
+            return Key((self.columns[ids[0]],))
+        different = self._distinct(sorted(self.fields))
+        best = self._smallest(ids, fixed, distinct, different)
+        if best:
+            return Key(tuple(self.columns[at] for at in sorted(best)))
+        repeats = different - self._distinct([ids[0], *fixed])
+        if not own_name:
+            return Key((), repeats)
+        times = self._of("ts") if self.form == "calls" else []
+        ordered = next((at for at in times if self._distinct([ids[0], *fixed, at]) == different), None)
+        if ordered is not None:
+            return Key((self.columns[ids[0]],), 0, self.columns[ordered])
+        return Key((self.columns[ids[0]],), repeats)
+
+    def _smallest(
+        self, ids: list[int], fixed: list[int], distinct: Mapping[int, int], different: int
+    ) -> tuple[int, ...] | None:
+        pool = [*ids, *(at for at in sorted(distinct) if at not in ids and self._id_like(at))][:_POOL]
+        paired = self._paired((ids[0],))
+        for size in range(1, _LARGEST + 1):
+            sets = [chosen for chosen in itertools.combinations(pool, size) if set(chosen) & set(ids)]
+            fitting = [
+                chosen
+                for chosen in sets
+                if self._distinct([*chosen, *fixed]) == different and self._paired(chosen) >= paired
+            ]
+            if fitting:
+                return min(fitting, key=lambda chosen: (self._size(chosen), chosen))
+        return None
+
+    def _id_like(self, at: int) -> bool:
+        found = self.fields[at]
+        if found:
+            return found[0] == "task_category"
+        return plain(self.columns[at]).rpartition("_")[2] in _FURTHER
+
+    def _size(self, chosen: tuple[int, ...]) -> int:
+        return math.prod(self._distinct([at]) for at in chosen)
+
+    def _paired(self, chosen: tuple[int, ...]) -> int:
+        """Requests with calls of at least two models, if these columns were the request id."""
+        if self.form != "calls" or not self.models:
+            return 0
+        model = f"c{self.models[0]}"
+        return self._count(
+            f"SELECT count(*) FROM (SELECT 1 FROM staged GROUP BY {_names(chosen)}"  # noqa: S608  # positions only
+            f" HAVING min({model}) <> max({model}))"
+        )
+
+    def _of(self, *wanted: str) -> list[int]:
+        return [at for at, found in sorted(self.fields.items()) if found and found[0] in wanted]
+
+    def _distinct(self, positions: Sequence[int]) -> int:
+        return self._count(f"SELECT count(*) FROM (SELECT DISTINCT {_names(positions)} FROM staged)")  # noqa: S608
+
+    def _count(self, query: str) -> int:
+        row = self.connection.execute(query).fetchone()
+        return int(row[0]) if row else 0
+
+
+def _names(positions: Iterable[int]) -> str:
+    return ", ".join(f"c{at}" for at in positions)

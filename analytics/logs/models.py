@@ -1,0 +1,74 @@
+"""Which models a dataset has, with their tiers and list prices."""
+
+import duckdb
+
+from analytics.logs.ladder import LABEL
+from analytics.logs.prices import PER_MILLION, Overrides, Price, effort_of, price, tier_of
+from analytics.logs.schema import TIERS, Form
+
+_DIGITS = 12
+
+# A tier word of the log counts only where all calls of a model agree on it.
+_LABELS: dict[Form, str] = {
+    "decisions": """
+        SELECT DISTINCT model, NULL FROM (
+            SELECT fast_model AS model FROM decisions WHERE dataset = $dataset UNION ALL
+            SELECT strong_model FROM decisions WHERE dataset = $dataset)
+        WHERE model IS NOT NULL ORDER BY model""",
+    "calls": f"""
+        SELECT {LABEL} AS label, CASE WHEN min(tier) = max(tier) THEN min(tier) END
+        FROM calls WHERE dataset = $dataset AND model IS NOT NULL GROUP BY label ORDER BY label""",  # noqa: S608
+}
+
+
+def refresh_models(
+    cursor: duckdb.DuckDBPyConnection, dataset: str, form: Form, *, prices: Overrides | None = None
+) -> None:
+    """Bring the models of a dataset up to date; tiers set by hand and prices given before stay.
+
+    Args:
+        cursor: Inside a transaction.
+        dataset: Name of the dataset.
+        form: Its form.
+        prices: Input and output price in USD per million tokens by model, which win over list prices.
+    """
+    held = {
+        name: (tier, source, paid, sold)
+        for name, tier, source, paid, sold in cursor.execute(
+            """SELECT model, tier, tier_source, input_usd_per_1m, output_usd_per_1m
+               FROM models WHERE dataset = $dataset""",
+            {"dataset": dataset},
+        ).fetchall()
+    }
+    rows = []
+    for label, logged in cursor.execute(_LABELS[form], {"dataset": dataset}).fetchall():
+        tier, source, paid, sold = held.get(label, (None, None, None, None))
+        found = _price(label, prices, None if paid is None or sold is None else (paid, sold))
+        if source != "hand":
+            tier, source = _tier(label, logged, found)
+        rows.append((dataset, label, tier, source, *_millions(found)))
+    cursor.execute("DELETE FROM models WHERE dataset = $dataset", {"dataset": dataset})
+    if rows:
+        cursor.executemany("INSERT INTO models VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def _price(label: str, given: Overrides | None, held: tuple[float, float] | None) -> Price | None:
+    """The price given now, else the one held, else the list price."""
+    listed = price(label)
+    found = price(label, overrides=given)
+    return price(label, overrides={label: held}) if found == listed and held is not None else found
+
+
+def _tier(label: str, logged: str | None, found: Price | None) -> tuple[str | None, str | None]:
+    if logged in TIERS:
+        return logged, "log"
+    tier = tier_of(found, effort_of(label))
+    return tier, None if tier is None else "price"
+
+
+def _millions(found: Price | None) -> tuple[float | None, float | None]:
+    """Input and output price in USD per million tokens; null where unknown."""
+    if found is None:
+        return None, None
+    paid, sold = (float(f"{usd * PER_MILLION:.{_DIGITS}g}") for usd in (found.input_usd, found.output_usd))
+    return paid, sold

@@ -1,0 +1,91 @@
+"""What became of a file, and the refusals that every file shares."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from analytics.errors import SchemaError
+from analytics.logs.staging import Problem, Question, shown
+
+REJECTED_SHARE = 0.10
+_REASONS, _LINES = 3, 5
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What became of one file; ``read == loaded + rejected + duplicates``.
+
+    Attributes:
+        file: Name as given.
+        format: What its content is.
+        read: Records seen.
+        loaded: New rows in the dataset.
+        rejected: Records that could not be rows, conflicts included.
+        duplicates: Rows that were there already with the same content.
+        confidence_set_null: Rows that are kept although their confidence was no number in [0, 1].
+        mapping: Canonical field -> columns, joined by ``+``.
+        problems: With line and reason, the first 10,000.
+        problems_total: How many there are.
+        notes: Sentences about how the file was read and mapped.
+        questions: Empty for a file that was loaded.
+    """
+
+    file: str
+    format: str
+    read: int
+    loaded: int
+    rejected: int
+    duplicates: int
+    confidence_set_null: int
+    mapping: dict[str, str]
+    problems: list[Problem] = field(default_factory=list)
+    problems_total: int = 0
+    notes: list[str] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
+
+
+def refuse_many_rejects(read: int, rejected: int, problems: Sequence[Problem]) -> None:
+    """Nothing of a file is loaded by default if more than 10% of its records are rejected.
+
+    Raises:
+        SchemaError: So many are.
+    """
+    if rejected > REJECTED_SHARE * read:
+        raise SchemaError(
+            f"{rejected:,} of {read:,} records were rejected, more than {REJECTED_SHARE:.0%}: "
+            f"{summary(problems)}. Nothing was loaded. Mend the file, or load the rest with --accept-rejects."
+        )
+
+
+def summary(problems: Sequence[Problem]) -> str:
+    """The three most frequent reasons, each with its first lines."""
+    lines: dict[str, list[int]] = {}
+    for problem in problems:
+        column = shown(problem.column) if problem.column else ""
+        reason = problem.reason if not column or column in problem.reason else f"{column}: {problem.reason}"
+        lines.setdefault(reason, []).append(problem.line)
+    clauses = []
+    for reason, found in sorted(lines.items(), key=lambda item: -len(item[1]))[:_REASONS]:
+        first = ", ".join(f"{line:,}" for line in found[:_LINES])
+        more = ", ..." if len(found) > _LINES else ""
+        clauses.append(f"{reason} (line{'s' if len(found) > 1 else ''} {first}{more})")
+    return "; ".join(clauses)
+
+
+class OpenQuestionsError(SchemaError):
+    """A file leaves something open that nobody may guess; nothing was loaded.
+
+    Attributes:
+        questions: What must be answered, each with the flag that answers it.
+    """
+
+    def __init__(self, questions: Sequence[Question], *, name: str = "") -> None:
+        sentences = (
+            question.text
+            if question.flag in question.text
+            else f"{question.text} Answer with {question.flag}."
+            for question in questions
+        )
+        start = f"{shown(name)}: " if name else ""
+        text = " ".join(sentences).replace(" Nothing was loaded yet.", "")
+        super().__init__(f"{start}{text} Nothing was loaded.")
+        self.questions = list(questions)

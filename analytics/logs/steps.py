@@ -1,0 +1,129 @@
+"""What runs inside the child process: ``python -m analytics.logs.steps``, JSON in, JSON lines out."""
+
+import contextlib
+import dataclasses
+import errno
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from analytics.errors import SchemaError, TiertuneError
+from analytics.logs.staging import LIMITS
+
+Progress = Callable[[int, str], None]
+
+_EVERY_S = 0.2
+
+
+def main() -> int:
+    """Run the step that standard input asks for and write its answer to standard output."""
+    answers = _answers()
+    _limit()
+    request = json.load(sys.stdin)
+    last, stage_told = 0.0, ""
+
+    def progress(done: int, stage: str) -> None:
+        nonlocal last, stage_told
+        if stage != stage_told or time.monotonic() - last >= _EVERY_S:
+            last, stage_told = time.monotonic(), stage
+            _say(answers, {"progress": [done, stage]})
+
+    _say(answers, _outcome(request, progress))
+    return 0
+
+
+def _outcome(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    try:
+        return {"result": STEPS[request["step"]](request["payload"], progress)}
+    except TiertuneError as error:
+        return {"error": [type(error).__name__, str(error)]}
+    except MemoryError:
+        text = (
+            f"Reading this file needs more than {LIMITS.memory_bytes >> 30} GiB of memory. Load it in parts."
+        )
+    except OSError as error:
+        if error.errno not in {errno.EFBIG, errno.ENOSPC, errno.EDQUOT}:
+            traceback.print_exc()
+            return {"error": ["OSError", ""]}
+        text = (
+            "The disk is full, or the file grows past the size limit when it is read. "
+            "Free some space or load it in parts."
+        )
+    except BaseException:  # noqa: BLE001 - a Rust panic is no Exception
+        traceback.print_exc()
+        return {"error": ["unexpected", ""]}
+    return {"error": [SchemaError.__name__, f"{text} Nothing was loaded."]}
+
+
+def _inspect(payload: dict[str, Any], progress: Progress) -> Any:
+    from analytics.logs.profile import profile  # noqa: PLC0415 - each step loads only what it needs
+    from analytics.logs.readers import staged_file  # noqa: PLC0415
+    from analytics.logs.staging import ROWS  # noqa: PLC0415
+
+    folder = Path(payload["folder"])
+    staged = staged_file(
+        Path(payload["path"]),
+        folder,
+        name=payload["name"],
+        encoding=payload["encoding"],
+        wanted=tuple(payload["wanted"]),
+        progress=lambda done: progress(done, "reading"),
+    )
+    for copy in ("content", "text"):
+        (folder / copy).unlink(missing_ok=True)
+    progress(staged.read, "looking at values")
+    return [dataclasses.asdict(column) for column in profile(folder / ROWS, staged)]
+
+
+def _convert(payload: dict[str, Any], progress: Progress) -> Any:
+    from analytics.logs.convert import convert  # noqa: PLC0415
+    from analytics.logs.mapping import Mapping  # noqa: PLC0415
+
+    prices = {model: (float(paid), float(made)) for model, (paid, made) in payload["prices"].items()}
+    converted = convert(
+        Path(payload["folder"]),
+        Mapping.from_json(payload["mapping"]),
+        prices=prices,
+        progress=lambda done: progress(done, "converting"),
+    )
+    return dataclasses.asdict(converted)
+
+
+STEPS: dict[str, Callable[[dict[str, Any], Progress], Any]] = {
+    "inspect": _inspect,
+    "convert": _convert,
+}
+
+
+def _answers() -> BinaryIO:
+    """The pipe to the parent; from now on anything printed goes to standard error."""
+    pipe = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    return pipe
+
+
+def _say(answers: BinaryIO, message: dict[str, Any]) -> None:
+    answers.write(json.dumps(message).encode() + b"\n")
+
+
+def _limit() -> None:
+    """Bound memory, written files and core dumps; Windows has no such limits."""
+    with contextlib.suppress(ImportError):
+        import resource  # noqa: PLC0415 - absent on Windows
+
+        for what, most in (
+            (resource.RLIMIT_AS, LIMITS.memory_bytes),
+            (resource.RLIMIT_FSIZE, LIMITS.written_bytes),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            _, hard = resource.getrlimit(what)
+            resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

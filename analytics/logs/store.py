@@ -1,0 +1,331 @@
+"""The logs that were loaded: one DuckDB file, one dataset per log, one process at a time."""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import threading
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Self
+
+import duckdb
+import polars as pl
+
+from analytics.errors import SchemaError
+from analytics.logs import catalogue, facts, pairing
+from analytics.logs import ladder as ladders
+from analytics.logs.database import StoreBusyError, StoreError, hardened, lock, private_folders, transaction
+from analytics.logs.ingest import Ingested, ingest_rows, mark_unit_first
+from analytics.logs.ladder import Ladder, Pair
+from analytics.logs.models import refresh_models
+from analytics.logs.prices import Overrides
+from analytics.logs.schema import TIERS, Form
+from analytics.logs.staging import LIMITS, Problem
+
+LONGEST_NAME = 200
+_OWNED = ("decisions", "calls", "files", "ladder", "models")
+
+__all__ = ["Store", "StoreBusyError", "StoreError"]
+
+
+class Store:
+    """An open database of logs. Use it from any thread, each time through a fresh ``cursor()``.
+
+    Attributes:
+        staging: Private folder in which converted files must lie to be ingested.
+    """
+
+    def __init__(self, path: Path, *, private: Path | None) -> None:
+        work = path.with_name(f"{path.name}.work")
+        held = lock(path)
+        try:
+            self.staging, spill = private_folders(work)
+            self._connection = hardened(path, self.staging, spill)
+        except BaseException:
+            shutil.rmtree(work, ignore_errors=True)
+            os.close(held)
+            raise
+        self._writing = threading.RLock()
+        self._summaries: dict[tuple[str, int], catalogue.Summary] = {}
+        self._finish = weakref.finalize(self, _cleared, self._connection, held, work, private)
+
+    @classmethod
+    def open(cls, path: Path | None) -> Self:
+        """Open or create the database at ``path``; None: a private one that is deleted on ``close``.
+
+        Raises:
+            StoreBusyError: Another process has it open.
+            StoreError: It cannot be opened or written.
+        """
+        if path is None:
+            folder = Path(tempfile.mkdtemp(prefix="tiertune-"))
+            return cls(folder / "private.duckdb", private=folder)
+        target = path.expanduser().resolve()
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return cls(target, private=None)
+        except OSError:
+            raise StoreError(
+                "The folder of the database cannot be made or written. Choose another with --db other.duckdb."
+            ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database and give its lock back; a private database is deleted. Twice does no harm."""
+        self._finish()
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A fresh cursor, to be used by one thread and closed (it is a context manager)."""
+        return self._connection.cursor()
+
+    def datasets(self) -> pl.DataFrame:
+        """One row per dataset, by name.
+
+        Returns:
+            name, form, requests, first_ts, last_ts, categories (how many, uncategorised is one), models
+            and files (how many), the shares in [0, 1] confidence_share, graded_share (fast answer),
+            both_graded_share, cost_share, latency_share (fast answer; of all calls where a log has no
+            pairs; null without rows), badge, version.
+        """
+        with self.cursor() as cursor:
+            found, self._summaries = catalogue.datasets(cursor, self._summaries)
+        return found
+
+    def ingest(
+        self,
+        dataset: str,
+        typed_parquet: Path,
+        *,
+        form: Form,
+        file_id: str,
+        name: str,
+        format: str,  # noqa: A002 - the field's name in every report
+        read: int,
+        rejected: int = 0,
+        confidence_set_null: int = 0,
+        mapping: str = "{}",
+        problems: Sequence[Problem] = (),
+        problems_total: int | None = None,
+        notes: Sequence[str] = (),
+        badge: str | None = None,
+        prices: Overrides | None = None,
+    ) -> Ingested:
+        """Load one converted file, all of it or nothing; the same file again changes nothing.
+
+        Args:
+            dataset: Name of the dataset; made if it is new.
+            typed_parquet: In ``staging``, written by our own child process.
+            form: ``decisions`` or ``calls``.
+            file_id: SHA-256 of the decompressed content.
+            name: File name as uploaded.
+            format: csv, jsonl, json or parquet.
+            read: Records seen, rejected ones included.
+            rejected: Records that are not in ``typed_parquet``.
+            confidence_set_null: Confidences that were no number in [0, 1].
+            mapping: JSON text of the mapping.
+            problems: Of rejected records.
+            problems_total: How many there are; None: as many as given.
+            notes: Sentences about how the file was read.
+            badge: Shown beside the dataset's name everywhere.
+            prices: Input and output price in USD per million tokens by model.
+
+        Returns:
+            What was loaded; ``conflicts`` count as rejected.
+
+        Raises:
+            SchemaError: The dataset holds the other form, or its name is unusable.
+            StoreError: The disk is full.
+        """
+        dataset = _dataset_name(dataset)
+        with self._transaction() as cursor:
+            if catalogue.has_file(cursor, dataset, file_id):
+                return Ingested(0, catalogue.rows_in(cursor, typed_parquet))
+            catalogue.require_form(cursor, dataset, form, badge)
+            cursor.execute(
+                """INSERT INTO files (dataset, file_id, name, format, loaded_at, read)
+                   VALUES (?, ?, ?, ?, ?, ?)""",
+                [dataset, file_id, name, format, catalogue.now(), read],
+            )
+            found = ingest_rows(cursor, dataset, typed_parquet, form=form, file_id=file_id)
+            if found.loaded:
+                refresh_models(cursor, dataset, form, prices=prices)
+                ladders.refresh_ladder(cursor, dataset, form)
+                if form == "calls":
+                    pairing.rebuild_decisions(cursor, dataset)
+                mark_unit_first(cursor, dataset)
+            total = len(problems) if problems_total is None else problems_total
+            shown = [*problems, *found.conflicts][: LIMITS.problems]
+            cursor.execute(
+                """UPDATE files SET loaded = ?, rejected = ?, duplicates = ?, confidence_set_null = ?,
+                       mapping = ?, problems = ?, problems_total = ?, notes = ?
+                   WHERE dataset = ? AND file_id = ?""",
+                [
+                    *(found.loaded, rejected + len(found.conflicts), found.duplicates, confidence_set_null),
+                    *(mapping, json.dumps([asdict(problem) for problem in shown])),
+                    *(total + len(found.conflicts), json.dumps(list(notes)), dataset, file_id),
+                ],
+            )
+            catalogue.changed(cursor, dataset)
+            return found
+
+    def rename(self, dataset: str, name: str) -> None:
+        """Give a dataset another name.
+
+        Raises:
+            SchemaError: There is none of the old name, or one of the new.
+        """
+        name = _dataset_name(name)
+        with self._transaction() as cursor:
+            catalogue.require(cursor, dataset)
+            if name == dataset:
+                return
+            if catalogue.form(cursor, name) is not None:
+                raise SchemaError(f"There is a dataset named {name} already. Choose another name.")
+            cursor.execute("UPDATE datasets SET name = ? WHERE name = ?", [name, dataset])
+            for table in _OWNED:
+                cursor.execute(f"UPDATE {table} SET dataset = ? WHERE dataset = ?", [name, dataset])  # noqa: S608
+            catalogue.changed(cursor, name)
+
+    def delete(self, dataset: str) -> None:
+        """Forget a dataset and all that belongs to it; mappings confirmed by hand stay.
+
+        Raises:
+            SchemaError: There is none of this name.
+        """
+        with self._transaction() as cursor:
+            catalogue.require(cursor, dataset)
+            for table in _OWNED:
+                cursor.execute(f"DELETE FROM {table} WHERE dataset = ?", [dataset])  # noqa: S608
+            cursor.execute("DELETE FROM datasets WHERE name = ?", [dataset])
+
+    def version(self, dataset: str) -> int:
+        """Number that grows with every change of a dataset and is never used again.
+
+        Raises:
+            SchemaError: There is none of this name.
+        """
+        with self.cursor() as cursor:
+            catalogue.require(cursor, dataset)
+            found = cursor.execute("SELECT version FROM datasets WHERE name = ?", [dataset]).fetchone()
+        return int(found[0]) if found else 0
+
+    def files(self, dataset: str) -> pl.DataFrame:
+        """The loaded files of a dataset, oldest first.
+
+        Returns:
+            file_id, name, format, loaded_at (UTC), read, loaded, rejected, duplicates,
+            confidence_set_null, mapping, problems and notes (JSON text), problems_total.
+        """
+        with self.cursor() as cursor:
+            found: pl.DataFrame = cursor.sql(
+                "SELECT * EXCLUDE dataset FROM files WHERE dataset = ? ORDER BY loaded_at, file_id",
+                params=[dataset],
+            ).pl()
+            return found
+
+    def log_sha256(self, dataset: str) -> str:
+        """Identity of a dataset's content: SHA-256 of its sorted file ids joined by newlines."""
+        return facts.log_sha256(self.files(dataset)["file_id"].to_list())
+
+    def ladder(self, dataset: str) -> Ladder:
+        """The pairs in use, whether they are confirmed, and where they come from."""
+        with self.cursor() as cursor:
+            return ladders.ladder(cursor, dataset)
+
+    def set_ladder(self, dataset: str, pairs: Iterable[Pair]) -> None:
+        """Confirm or replace the ladder of a call-level dataset and rebuild its decisions.
+
+        Raises:
+            SchemaError: The rows name their pairs themselves, or the pairs do not fit the calls.
+        """
+        with self._transaction() as cursor:
+            if catalogue.require(cursor, dataset) != "calls":
+                raise SchemaError(
+                    f"Every row of {dataset} names its fast and strong model itself. Change the mapping and "
+                    "load the file again to change them."
+                )
+            ladders.confirm_ladder(cursor, dataset, pairs)
+            pairing.rebuild_decisions(cursor, dataset)
+            mark_unit_first(cursor, dataset)
+            catalogue.changed(cursor, dataset)
+
+    def strong_only_requests(self, dataset: str) -> int:
+        """Requests of a cascade that called the strong model alone: they give no decision."""
+        with self.cursor() as cursor:
+            return pairing.strong_only_requests(cursor, dataset)
+
+    def models(self, dataset: str) -> pl.DataFrame:
+        """The models of a dataset by label.
+
+        Returns:
+            model, tier (null: unknown), tier_source (log, price, hand or null), input_usd_per_1m,
+            output_usd_per_1m (USD per million tokens, null: unknown).
+        """
+        with self.cursor() as cursor:
+            found: pl.DataFrame = cursor.sql(
+                "SELECT * EXCLUDE dataset FROM models WHERE dataset = ? ORDER BY model", params=[dataset]
+            ).pl()
+            return found
+
+    def set_tier(self, dataset: str, model: str, tier: str | None) -> None:
+        """Put a model into a tier by hand, for good; None: back to what log and price say.
+
+        Raises:
+            SchemaError: The dataset has no such model, or there is no such tier.
+        """
+        if tier is not None and tier not in TIERS:
+            raise SchemaError(f"There is no tier {tier}. Tiers: {', '.join(TIERS)}.")
+        with self._transaction() as cursor:
+            form = catalogue.require(cursor, dataset)
+            source = None if tier is None else "hand"
+            changed = cursor.execute(
+                "UPDATE models SET tier = ?, tier_source = ? WHERE dataset = ? AND model = ?",
+                [tier, source, dataset, model],
+            ).fetchone()
+            if changed == (0,):
+                raise SchemaError(f"The dataset {dataset} has no model {model}.")
+            refresh_models(cursor, dataset, form)
+            catalogue.changed(cursor, dataset)
+
+    def saved_mapping(self, signature: str) -> str | None:
+        """JSON text of the mapping confirmed before for files with this signature; None if there is none."""
+        with self.cursor() as cursor:
+            found = cursor.execute("SELECT mapping FROM mappings WHERE signature = ?", [signature]).fetchone()
+        return str(found[0]) if found else None
+
+    def save_mapping(self, signature: str, mapping: str) -> None:
+        """Remember a confirmed mapping (JSON text) for files with the same signature."""
+        with self._transaction() as cursor:
+            cursor.execute("INSERT OR REPLACE INTO mappings VALUES (?, ?)", [signature, mapping])
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._writing, transaction(self._connection) as cursor:
+            yield cursor
+
+
+def _cleared(
+    connection: duckdb.DuckDBPyConnection, descriptor: int, work: Path, private: Path | None
+) -> None:
+    """What closing does, also when a store is forgotten: nothing of it is left but the database."""
+    connection.close()
+    shutil.rmtree(work, ignore_errors=True)
+    os.close(descriptor)
+    if private is not None:
+        shutil.rmtree(private, ignore_errors=True)
+
+
+def _dataset_name(name: str) -> str:
+    trimmed = name.strip()
+    if not trimmed or len(trimmed) > LONGEST_NAME or "\0" in trimmed:
+        raise SchemaError(f"A dataset's name has 1 to {LONGEST_NAME} characters. Found: {len(trimmed)}.")
+    return trimmed
