@@ -148,7 +148,8 @@ def points_at(curve: Curve, thresholds: Sequence[float]) -> pl.DataFrame:
     """
     observed = curve.points["threshold"].to_numpy()[:-1]
     rows = np.searchsorted(observed, np.asarray(thresholds, dtype=np.float64), side="left")
-    return curve.points[rows.tolist()].with_columns(threshold=pl.Series(thresholds, dtype=pl.Float64))
+    points: pl.DataFrame = curve.points[rows.tolist()]
+    return points.with_columns(threshold=pl.Series(thresholds, dtype=pl.Float64))
 
 
 def tune_document(tuning: Tuning) -> dict[str, Any]:

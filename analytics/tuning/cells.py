@@ -167,7 +167,7 @@ def added(parts: list[pl.DataFrame]) -> pl.DataFrame:
 def _within_limit(frame: pl.DataFrame) -> pl.DataFrame:
     """The cells, with confidences floored to binary fractions until there are few enough."""
     for exponent in (10, 9, 8, 7):
-        if frame.height <= MOST_CELLS:
+        if frame.height <= MOST_CELLS or "confidence" not in frame.columns:
             break
         steps = 2**exponent
         frame = added([frame.with_columns((pl.col("confidence") * steps).floor() / steps)])

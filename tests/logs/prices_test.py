@@ -129,7 +129,7 @@ def test_a_price_given_by_hand_wins():
         (0.25, 2.0, True, "high", "reasoning"),
         (0.25, 2.0, True, "low", "standard"),
         (0.25, 2.0, False, "high", "standard"),
-        (0.20, 0.20, False, None, "standard"),
+        (0.25, 0.25, False, None, "standard"),
         (0.0, 0.0, False, None, "small"),
     ],
 )
