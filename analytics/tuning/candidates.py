@@ -1,5 +1,6 @@
 """What each category can do within the region that the log identifies, and why some can do nothing."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from analytics.errors import InsufficientDataError
-from analytics.estimate import Floats
+from analytics.estimate import SIGNIFICANT_DIGITS, Floats
 from analytics.policy import Goal, Reference, Route, Verdict
 from analytics.tuning.allocation import Candidates
 from analytics.tuning.curve import histograms, in_force_threshold
@@ -106,20 +107,33 @@ def candidates(grid: Grid, name: str) -> Candidates | str:
     reference = _reference_correct(grid, name, some)
     if reference is None and grid.goal.name == "non-inferior":
         return _shadow_reason(grid, name) or f"This log cannot tell the accuracy of {grid.reference} here."
+    # Thresholds between which no request was picked on are equal but for the order of a sum; of equal
+    # ones the first, lowest, must win on every run.
+    cost, correct = settled(cost), settled(figures.total)
     kept = np.flatnonzero(known)
-    kept = kept[pareto(cost[kept], figures.total[kept])]
+    kept = kept[pareto(cost[kept], correct[kept])]
     routes: tuple[Route, ...] = tuple(
         "fast_only" if at == 0 else "strong_only" if at == known.size - 1 else "cascade" for at in kept
     )
     return Candidates(
         route=routes,
         index=tuple(int(at) - 1 for at in kept),
-        correct=figures.total[kept],
+        correct=correct[kept],
         cost=cost[kept],
         n=float(figures.n[0]),
         cost_n=float(figures.rows[0]),
         reference=reference,
     )
+
+
+def settled(values: Floats) -> Floats:
+    """Values rounded to twelve digits of the largest, so that the order of a sum cannot show."""
+    largest = float(np.max(np.abs(values), initial=0.0))
+    if largest == 0 or not np.isfinite(largest):
+        return values
+    unit = 10.0 ** (math.ceil(math.log10(largest)) - SIGNIFICANT_DIGITS)
+    rounded: Floats = np.round(values / unit) * unit
+    return rounded
 
 
 def _why_none(grid: Grid, name: str) -> str:

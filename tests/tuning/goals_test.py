@@ -251,3 +251,19 @@ def test_the_difference_estimator_covers_the_truth(tmp_path):
         inside += row["accuracy_low"] <= truth <= row["accuracy_high"]
     # 40 draws of a 95% interval: 33 or fewer inside has probability 0.002
     assert inside >= 34
+
+
+def test_of_equal_thresholds_the_lowest_is_taken_on_every_run(tmp_path):
+    """No request of folds 0-9 lies between 0.5 and 0.9, so 0.5, 0.7 and 0.9 are the same to the pick."""
+    n = 400
+    confidence = [0.1, 0.9] * n + [0.5, 0.7] * n
+    rows = {
+        "confidence": confidence,
+        "fold": [i // 2 % 10 for i in range(2 * n)] + [10 + i // 2 % 10 for i in range(2 * n)],
+        "fast_correct": [0, 1] * n + [i // 2 % 2 for i in range(2 * n)],
+        "strong_correct": [1] * (4 * n),
+        "fast_cost_usd": [0.1] * (4 * n),
+        "strong_cost_usd": [0.7] * (4 * n),
+    }
+    item = tune(select(log_of(rows, tmp_path)), Goal(margin=0.0)).policy.categories["math"]
+    assert item.interval == (0.1, 0.5)
