@@ -1,0 +1,1 @@
+"""One module per group of shell commands; each command turns parsed options into an ``Outcome``."""

@@ -1,0 +1,209 @@
+"""How a command opens its LOG: files are loaded into a private store, a name is looked up in the database."""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from analytics.commands import flags
+from analytics.commands.outcome import InputError
+from analytics.errors import NotIdentifiedError, SchemaError
+from analytics.logs import intake
+from analytics.logs.intake import FileReport
+from analytics.logs.ladder import Pair
+from analytics.logs.staging import shown
+from analytics.logs.store import Store, StoreBusyError
+from analytics.tuning.log import Log, Selection, read_log, select
+
+LONGEST_NAME = 80
+ENDINGS = (".gz", ".zst", ".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
+
+
+class LadderError(SchemaError):
+    """Which model is strong is not in the log, and nobody has said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLog:
+    """A LOG argument that was resolved.
+
+    Attributes:
+        store: Open until the command ends; a private one for files.
+        dataset: Name of the dataset in it.
+        notes: Sentences on how its files were read.
+    """
+
+    store: Store
+    dataset: str
+    notes: tuple[str, ...] = ()
+
+    def read(self) -> Log:
+        """Its cells and facts."""
+        return read_log(self.store, self.dataset)
+
+
+@contextlib.contextmanager
+def opened(options: argparse.Namespace) -> Iterator[OpenLog]:
+    """The LOG of a command: files in a private store, or a dataset of the database.
+
+    Raises:
+        InputError: It is neither, or flags about files were given for a loaded dataset.
+        StoreBusyError: It is a dataset, and another process has the database open.
+    """
+    names: list[str] = options.log
+    files = [Path(name) for name in names]
+    if all(path.is_file() for path in files):
+        with Store.open(None) as store:
+            _remember(store, flags.database(options))
+            dataset = dataset_name(files[0])
+            reports = loaded(store, dataset, files, options)
+            yield OpenLog(store, dataset, tuple(dict.fromkeys(n for report in reports for n in report.notes)))
+        return
+    if len(names) > 1:
+        absent = ", ".join(name for name, path in zip(names, files, strict=True) if not path.is_file())
+        raise InputError(f"There is no file {absent}. LOG is the name of one dataset, or files.")
+    with _stored(names[0], options) as store:
+        yield OpenLog(store, names[0])
+
+
+def dataset_name(path: Path) -> str:
+    """The name that a dataset gets unless the user says otherwise: the file's without its endings."""
+    name = path.name
+    for ending in ENDINGS:
+        name = name.removesuffix(ending)
+    return name.strip()[:LONGEST_NAME] or "log"
+
+
+def loaded(
+    store: Store, dataset: str, files: list[Path], options: argparse.Namespace, *, badge: str | None = None
+) -> list[FileReport]:
+    """Load files with the answers of the flags, ladder included.
+
+    Raises:
+        SchemaError: A file cannot be loaded or leaves something open; nothing was loaded.
+    """
+    for path in files:
+        if not path.is_file():
+            raise InputError(f"There is no file {path}.")
+    known = dataset in store.datasets()["name"]
+    names = [str(path) for path in files]
+    with _progress() as progress:
+        reports = intake.load(
+            store, dataset, files, flags.answers(options), names=names, badge=badge, progress=progress
+        )
+    try:
+        confirm_ladder(store, dataset, options)
+    except LadderError as error:
+        if known:  # its rows are in; whoever asks a question about them is asked first
+            return reports
+        store.delete(dataset)
+        raise LadderError(f"{error} Nothing was loaded.") from None
+    except SchemaError:
+        if not known:
+            store.delete(dataset)
+        raise
+    return reports
+
+
+def confirm_ladder(store: Store, dataset: str, options: argparse.Namespace) -> None:
+    """Set the ladder that the flags give, or refuse to guess one that must be confirmed.
+
+    Raises:
+        LadderError: No request has two models and no flag says which is strong.
+        SchemaError: The flags do not fit the log's models.
+    """
+    steps = flags.steps(options)
+    if steps:
+        store.set_ladder(dataset, [Pair(None, fast, strong, at) for at, (fast, strong) in enumerate(steps)])
+        return
+    held = store.ladder(dataset)
+    if held.confirmed or not held.pairs:
+        return
+    proposed = list(dict.fromkeys(f"{pair.fast_model}>{pair.strong_model}" for pair in held.pairs))
+    shown_flags = " ".join(f"--ladder {_quoted(step)}" for step in proposed)
+    raise LadderError(f"{held.reason} Proposed: {shown_flags}.")
+
+
+@contextlib.contextmanager
+def _stored(name: str, options: argparse.Namespace) -> Iterator[Store]:
+    path = flags.database(options)
+    if not path.exists():
+        raise InputError(
+            f"There is no file {name}, and no database {path} that could have a dataset of this name."
+        )
+    with Store.open(path) as store:
+        found = store.datasets()["name"].to_list()
+        if name not in found:
+            listed = ", ".join(shown(item) for item in found) or "none"
+            raise InputError(f"There is no file and no dataset named {name}. Datasets: {listed}.")
+        given = flags.about_files(options)
+        if given:
+            raise InputError(
+                f"{', '.join(given)} says how a file is read, but {name} is loaded already. Load the file "
+                "again into another dataset, or name the file instead."
+            )
+        confirm_ladder(store, name, options)
+        yield store
+
+
+def selected(
+    log: OpenLog,
+    whole: Log,
+    options: argparse.Namespace,
+    *,
+    pair: tuple[str | None, str | None] | None = None,
+) -> Selection:
+    """The part of a log that the flags ask about.
+
+    Args:
+        log: The opened LOG.
+        whole: What was read of it.
+        options: The parsed flags.
+        pair: Models to keep where no flag names any.
+
+    Raises:
+        InputError: No request has the models that the flags name.
+        NotIdentifiedError: No request has a fast and a strong model at all.
+    """
+    wanted = (options.fast, options.strong) if options.fast or options.strong else pair
+    found = select(whole, pair=wanted, missing=options.missing)
+    if not found.categories:
+        if whole.facts.pairs and wanted is not None:
+            pairs = "; ".join(f"{fast} > {strong}" for fast, strong in whole.facts.pairs)
+            raise InputError(f"No requests of this pair. Pairs: {pairs}.")
+        reason = log.store.ladder(log.dataset).reason
+        raise NotIdentifiedError(f"This log has no request with a fast and a strong model. {reason}")
+    return found
+
+
+def _remember(store: Store, path: Path) -> None:
+    """Take over the mappings confirmed before; files work as well while another process holds them."""
+    if not path.exists():
+        return
+    with contextlib.suppress(StoreBusyError), Store.open(path) as kept:
+        with kept.cursor() as cursor:
+            mappings = cursor.execute("SELECT signature, mapping FROM mappings").fetchall()
+        for signature, mapping in mappings:
+            store.save_mapping(signature, mapping)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, str], None] | None]:
+    """A counter on standard error, where a person watches it."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+
+    def told(done: int, stage: str) -> None:
+        print(f"\r{stage}: {done:,} records\x1b[K", end="", file=sys.stderr, flush=True)  # noqa: T201 - for a person
+
+    try:
+        yield told
+    finally:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)  # noqa: T201 - the counter goes
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"

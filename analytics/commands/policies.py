@@ -1,0 +1,297 @@
+"""The commands about policies: tune one from a log, evaluate one on a log."""
+
+import argparse
+import contextlib
+import os
+import tempfile
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+from analytics import machine_output, policy_file
+from analytics.commands import flags, opening
+from analytics.commands.outcome import (
+    InputError,
+    Outcome,
+    count,
+    money,
+    number,
+    percent_interval,
+    seconds,
+    table,
+)
+from analytics.estimate import LEVEL
+from analytics.logs.schema import REPORT_FOLDS, UNCATEGORISED
+from analytics.policy import Goal, GoalName, ThresholdPolicy
+from analytics.tuning.baselines import baselines, control_points
+from analytics.tuning.curve import Point
+from analytics.tuning.evaluation import evaluate
+from analytics.tuning.goals import REPORTED_ON, Tuning, tune
+from analytics.tuning.log import Log, Selection, read_log, select
+
+NEEDED = {
+    "min-accuracy": ("min_accuracy", "--min-accuracy"),
+    "accuracy-per-dollar": ("min_accuracy", "--min-accuracy"),
+    "budget": ("budget", "--budget"),
+    "value": ("value", "--value"),
+}
+SAME = 1e-9
+CONTROLS = {
+    "fast_only": "Always fast",
+    "strong_only": "Always strong",
+    "in_force": "In force",
+    "random": "Random",
+    "oracle": "Oracle",
+}
+USED = {
+    "margin": ("non-inferior",),
+    "reference": ("non-inferior",),
+    "min_accuracy": ("min-accuracy", "accuracy-per-dollar"),
+    "budget": ("budget",),
+    "value": ("value",),
+}
+
+
+def add_tune(commands: Any) -> None:
+    """``tiertune tune``."""
+    parser = flags.command(commands, "tune", text="Pick a threshold per category by a goal.", run=tuned)
+    flags.add_log(parser)
+    goal = parser.add_argument_group("goal")
+    goal.add_argument(
+        "--goal", choices=get_args(GoalName), default="non-inferior", help="default: non-inferior"
+    )
+    goal.add_argument(
+        "--margin", type=flags.share, help="accuracy that may be lost, 0.01 = one point (default)"
+    )
+    goal.add_argument("--reference", choices=["strong", "in-force"], help="what the margin is measured from")
+    goal.add_argument("--scope", choices=["overall", "category"], default="overall", help="what is promised")
+    goal.add_argument("--min-accuracy", type=flags.share, help="floor, 0 to 1")
+    goal.add_argument("--budget", type=flags.positive, metavar="USD", help="most per request")
+    goal.add_argument("--value", type=flags.positive, metavar="USD", help="what a correct answer is worth")
+    goal.add_argument(
+        "--max-p95-s", type=flags.positive, metavar="S", help="limit of the 95th percentile of latency"
+    )
+    goal.add_argument(
+        "--level", type=flags.coverage, default=LEVEL, help="coverage of the intervals (default: 0.95)"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the thresholds file, .yaml or .json")
+
+
+def add_evaluate(commands: Any) -> None:
+    """``tiertune evaluate``."""
+    parser = flags.command(commands, "evaluate", text="What a thresholds file does on a log.", run=evaluated)
+    parser.add_argument("policy", type=Path, metavar="FILE", help="thresholds file, .yaml or .json")
+    flags.add_log(parser)
+    parser.add_argument(
+        "--rows",
+        choices=["held-out", "all"],
+        help="held-out: folds 10-19, the default on the log that the file was tuned on; all: every row",
+    )
+
+
+def tuned(options: argparse.Namespace) -> Outcome:
+    """The best policy by a goal; written to a file where ``--out`` says so."""
+    goal = _goal(options)
+    if options.out is not None and options.out.suffix.lower() not in policy_file.SUFFIXES:
+        raise InputError(f"--out ends in {', '.join(policy_file.SUFFIXES)}. Found: {options.out.name}.")
+    with opening.opened(options) as log:
+        selection = opening.selected(log, log.read(), options)
+    tuning = tune(selection, goal)
+    text = f"{tuning.sentence}\n\n{_policy_table(tuning)}"
+    if options.out is not None:
+        _write(options.out, tuning.policy)
+        text += f"\n\nWrote {options.out}"
+    return Outcome(machine_output.tune_document(tuning), text, (*log.notes, *tuning.notes))
+
+
+def evaluated(options: argparse.Namespace) -> Outcome:
+    """The figures of a thresholds file on a log."""
+    policy = policy_file.load(options.policy)
+    level = policy.goal.level if policy.goal else LEVEL
+    with opening.opened(options) as log:
+        whole = log.read()
+        same = policy.evidence is not None and policy.evidence.log_sha256 == whole.facts.log_sha256
+        rows = options.rows or ("held-out" if same else "all")
+        seen = _as_tuned(log, whole, policy) if same and rows == "held-out" else whole
+        selection = opening.selected(log, seen, options, pair=_one_pair(policy))
+    selection, notes = _as_selected(selection, policy) if same and rows == "held-out" else (selection, [])
+    folds = REPORT_FOLDS if rows == "held-out" else None
+    shown = REPORTED_ON if rows == "held-out" else "all"
+    found = evaluate(selection, policy, folds=folds, rows=shown, level=level)
+    fixed = baselines(selection, folds=folds, covered=found.covered, level=level)
+    controls = control_points(selection, found.overall, fixed, folds=folds, level=level)
+    left_out = [name for name in selection.categories if name not in found.covered]
+    if left_out:
+        notes.append(
+            f"Figures over all categories leave out what this log cannot tell: {', '.join(left_out)}."
+        )
+    notes += _other_kind(selection, policy)
+    points: list[tuple[str, Point | None]] = [("All categories", found.overall), *found.categories.items()]
+    points += [(label, controls.get(name)) for name, label in CONTROLS.items()]
+    text = f"On {count(found.overall.escalation_rate.n)} requests ({shown})\n\n{_points_table(points)}"
+    document = machine_output.evaluate_document(found, controls, rows=rows)
+    return Outcome(document, text, (*log.notes, *selection.notes, *notes))
+
+
+def _goal(options: argparse.Namespace) -> Goal:
+    """The goal of the flags.
+
+    Raises:
+        InputError: It lacks its number, or a number belongs to another goal.
+    """
+    name = options.goal
+    if name in NEEDED:
+        attribute, flag = NEEDED[name]
+        flags.required(getattr(options, attribute), flag, f"The goal {name}")
+    for attribute, goals in USED.items():
+        if getattr(options, attribute) is not None and name not in goals:
+            flag = f"--{attribute.replace('_', '-')}"
+            raise InputError(f"{flag} belongs to --goal {' or '.join(goals)}, not to {name}.")
+    return Goal(
+        name=name,
+        margin=options.margin,
+        reference=options.reference,
+        scope=options.scope,
+        min_accuracy=options.min_accuracy,
+        budget_usd=options.budget,
+        value_usd=options.value,
+        max_p95_s=options.max_p95_s,
+        level=options.level,
+    )
+
+
+def _one_pair(policy: ThresholdPolicy) -> tuple[str | None, str | None] | None:
+    """The pair of models that every category of the file names, if it is one."""
+    pairs = {(item.fast_model, item.strong_model) for item in policy.categories.values()}
+    return next(iter(pairs)) if len(pairs) == 1 else None
+
+
+def _as_tuned(log: opening.OpenLog, whole: Log, policy: ThresholdPolicy) -> Log:
+    """The log within the period that the file was tuned on."""
+    evidence = policy.evidence
+    first, last = (None, None) if evidence is None else (evidence.since, evidence.until)
+    if first is None or last is None:
+        return whole
+    first, last = first.replace(tzinfo=None), last.replace(tzinfo=None)
+    if (first, last) == (whole.facts.first_ts, whole.facts.last_ts):
+        return whole
+    return read_log(log.store, log.dataset, since=first, until=last + timedelta(microseconds=1))
+
+
+def _as_selected(selection: Selection, policy: ThresholdPolicy) -> tuple[Selection, list[str]]:
+    """The selection with the filters that the file was tuned under, as far as its figures tell them."""
+    if _same_requests(selection, policy):
+        return selection, []
+    names, arms = list(policy.categories), selection.log.facts.arms
+    for categories in (None, names, [*names, UNCATEGORISED]):
+        for arm in (None, *arms):
+            for missing in dict.fromkeys((selection.missing, "exclude")):
+                less = select(
+                    selection.log, categories=categories, pair=_one_pair(policy), arm=arm, missing=missing
+                )
+                if less.categories and _same_requests(less, policy):
+                    return less, [_filtered(categories, arm, missing)]
+    asked = policy.evidence.requests if policy.evidence else 0
+    found = int(selection.rows["rows"].sum())
+    return selection, [
+        f"The file was tuned on {asked or 0:,} requests of this log, these are {found:,}: filters differ."
+    ]
+
+
+def _same_requests(selection: Selection, policy: ThresholdPolicy) -> bool:
+    """Whether the file's held-out figures are of these requests."""
+    asked = policy.evidence.requests if policy.evidence else None
+    if asked is None:
+        return True
+    if int(selection.rows["rows"].sum()) != asked:
+        return False
+    stated = policy.overall.escalation_rate if policy.overall else None
+    if stated is None or stated.value is None:
+        return True
+    rate = evaluate(selection, policy, folds=REPORT_FOLDS).overall.escalation_rate.value
+    return rate is not None and abs(rate - stated.value) < SAME
+
+
+def _filtered(categories: Sequence[str] | None, arm: str | None, missing: str) -> str:
+    parts = ["its own categories"] if categories is not None else []
+    parts += [f"arm {arm}"] if arm is not None else []
+    parts += ["requests with a confidence"] if missing == "exclude" else []
+    return f"As when the file was tuned, only {', '.join(parts)} count."
+
+
+def _other_kind(selection: Selection, policy: ThresholdPolicy) -> list[str]:
+    if selection.policy_kind == policy.policy_kind:
+        return []
+    kinds = f"The file is for a {policy.policy_kind} router, this log is of a {selection.policy_kind} one"
+    return [f"{kinds}: costs and latencies are counted as the log's."]
+
+
+def _write(path: Path, policy: ThresholdPolicy) -> None:
+    """Write the file as a whole or not at all."""
+    text = policy_file.dumps(policy, format="json" if path.suffix.lower() == ".json" else "yaml")
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(name).chmod(0o666 & ~umask)
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _policy_table(tuning: Tuning) -> str:
+    rows = []
+    for name, item in tuning.policy.categories.items():
+        rule = "-" if item.threshold is None and item.route == "cascade" else item.route.replace("_", " ")
+        at = tuning.held_out.categories[name]
+        rows.append(
+            [
+                name,
+                rule if item.threshold is None else f"{number(item.threshold)}",
+                item.verdict or "-",
+                percent_interval(at.accuracy),
+                money(at.cost_per_request_usd.value),
+                percent_interval(at.escalation_rate),
+                count(at.escalation_rate.n),
+            ]
+        )
+    default, whole = tuning.policy.default, tuning.held_out.overall
+    rule = number(default.threshold) if default.threshold is not None else default.route.replace("_", " ")
+    rows.append(["(any other)", rule, "default", "-", "-", "-", "-"])
+    rows.append(
+        [
+            "All categories",
+            "",
+            "",
+            percent_interval(whole.accuracy),
+            money(whole.cost_per_request_usd.value),
+            percent_interval(whole.escalation_rate),
+            count(whole.escalation_rate.n),
+        ]
+    )
+    header = ["category", "threshold", "verdict", "held-out accuracy", "per request", "escalated", "n"]
+    return table(header, rows, texts=3)
+
+
+def _points_table(points: Sequence[tuple[str, Point | None]]) -> str:
+    rows = [
+        [
+            name,
+            percent_interval(point.accuracy),
+            money(point.cost_per_request_usd.value),
+            percent_interval(point.escalation_rate),
+            seconds(point.latency_p95_s.value),
+            count(point.accuracy.n),
+        ]
+        for name, point in points
+        if point is not None
+    ]
+    return table(["", "accuracy", "per request", "escalated", "p95", "graded"], rows)

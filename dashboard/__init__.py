@@ -1,0 +1,1 @@
+"""The Streamlit dashboard: pages, charts and state; no arithmetic."""

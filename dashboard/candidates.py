@@ -1,0 +1,139 @@
+"""The choices on the threshold slider: what each candidate would have given, from the curve alone."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analytics.estimate import Estimate, undefined
+from dashboard import words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analytics.tuning.curve import Curve, Point
+
+EXACT = 1e-9
+CANNOT = "This log cannot tell: not every request has an outcome on this route."
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One policy for one category.
+
+    Attributes:
+        label: What the slider says; unique in its list.
+        route: cascade, fast_only or strong_only.
+        threshold: Smallest confidence kept; None for always strong.
+        accuracy: With its interval; bounds where not identified.
+        cost_per_request_usd: USD.
+        escalation_rate: Share escalated.
+        vs_strong: Accuracy minus that of always strong.
+        saved: Share of always-strong cost that is saved.
+        bounds: Lowest and highest accuracy that the log allows; None where a value is known.
+    """
+
+    label: str
+    route: str
+    threshold: float | None
+    accuracy: Estimate
+    cost_per_request_usd: Estimate
+    escalation_rate: Estimate
+    vs_strong: Estimate
+    saved: Estimate
+    bounds: tuple[float, float] | None = None
+
+
+def candidates(curve: "Curve") -> "list[Candidate]":
+    """Never escalate, every observed threshold, always strong: in this order."""
+    rows = curve.points.filter(curve.points["threshold"].is_not_null()).to_dicts()
+    never = rows[0] if rows and not rows[0]["escalation_rate"] else None
+    middle = rows[1:] if never is not None else rows
+    labels = _labels([row["threshold"] for row in middle])
+    first = (
+        _of_point(words.NEVER, "fast_only", curve.fast_only, curve)
+        if never is None
+        else _of_row(words.NEVER, "fast_only", never["threshold"], never, curve)
+    )
+    between = [
+        _of_row(label, "cascade", row["threshold"], row, curve)
+        for label, row in zip(labels, middle, strict=True)
+    ]
+    return [first, *between, _of_point(words.STRONG_ONLY, "strong_only", curve.strong_only, curve)]
+
+
+def position(choices: "Sequence[Candidate]", route: str | None, threshold: float | None) -> int | None:
+    """Index of the candidate that is the same policy as ``threshold`` or ``route``; None where there is none.
+
+    Between two neighbouring observed confidences every threshold is the same policy, so a threshold
+    belongs to the smallest candidate that is not below it.
+    """
+    if route == "fast_only":
+        return 0
+    if route == "strong_only":
+        return len(choices) - 1
+    if threshold is None:
+        return None
+    for index, choice in enumerate(choices):
+        if choice.threshold is not None and choice.threshold >= threshold:
+            return index
+    return len(choices) - 1
+
+
+def _labels(thresholds: "Sequence[float]") -> list[str]:
+    """The thresholds with as few decimals as keep them apart."""
+    for digits in range(2, 13):
+        labels = [words.number(value, digits=digits) for value in thresholds]
+        exact = all(abs(float(text) - at) < EXACT for text, at in zip(labels, thresholds, strict=True))
+        if exact and len(set(labels)) == len(labels):
+            return labels
+    return [repr(value) for value in thresholds]
+
+
+def _of_row(
+    label: str, route: str, threshold: float | None, row: dict[str, Any], curve: "Curve"
+) -> Candidate:
+    strong_n = curve.strong_only.accuracy.n
+
+    def estimate(name: str, low: str, high: str, n: int) -> Estimate:
+        if row.get(name) is None:
+            method, reason = words.estimator(curve.estimator), curve.reasons.get(name, CANNOT)
+            return Estimate(None, row.get(low), row.get(high), n, method, reason=reason)
+        return Estimate(row[name], row.get(low), row.get(high), n, words.estimator(curve.estimator))
+
+    accuracy = estimate("accuracy", "accuracy_low", "accuracy_high", curve.graded_n)
+    known = accuracy.value is not None or row.get("bound_low") is None
+    return Candidate(
+        label=label,
+        route=route,
+        threshold=threshold,
+        accuracy=accuracy,
+        cost_per_request_usd=estimate("cost_per_request_usd", "cost_low", "cost_high", curve.n),
+        escalation_rate=Estimate(row["escalation_rate"], None, None, curve.n, "counted"),
+        vs_strong=estimate("vs_strong", "vs_strong_low", "vs_strong_high", strong_n),
+        saved=estimate("saved", "saved_low", "saved_high", curve.n),
+        bounds=None if known else (float(row["bound_low"]), float(row["bound_high"])),
+    )
+
+
+def _of_point(label: str, route: str, point: "Point", curve: "Curve") -> Candidate:
+    strong = route == "strong_only"
+    none = undefined("It is always strong itself." if strong else CANNOT, n=curve.n)
+    same = Estimate(0.0, None, None, curve.n, "by definition")
+    accuracy = point.accuracy
+    bounds = (
+        (accuracy.low, accuracy.high)
+        if accuracy.value is None and accuracy.low is not None and accuracy.high is not None
+        else None
+    )
+    known = strong and accuracy.value is not None
+    priced = strong and point.cost_per_request_usd.value is not None
+    return Candidate(
+        label=label,
+        route=route,
+        threshold=None,
+        accuracy=accuracy,
+        cost_per_request_usd=point.cost_per_request_usd,
+        escalation_rate=point.escalation_rate,
+        vs_strong=same if known else none,
+        saved=same if priced else none,
+        bounds=bounds,
+    )

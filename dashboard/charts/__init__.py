@@ -1,0 +1,1 @@
+"""One module per picture: frames and estimates in, a Plotly figure out."""

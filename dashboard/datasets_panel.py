@@ -1,0 +1,226 @@
+"""The datasets of the database on the Logs page: coverage, ladder, tiers of models, files, rename, delete."""
+
+from collections.abc import Callable
+
+import polars as pl
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from analytics.errors import TiertuneError
+from analytics.logs.ladder import Ladder, Pair
+from analytics.logs.prices import price_map_date
+from analytics.logs.schema import TIERS
+from analytics.logs.store import Store
+from dashboard import components, tall, words
+
+UNKNOWN_TIER = "unknown"
+SOURCES = {"log": "the log", "price": "its price", "hand": "you"}
+
+
+def datasets_table(datasets: pl.DataFrame) -> None:
+    """One row per dataset with its size, its period and how much of each column is filled."""
+    shown = datasets.with_columns(
+        period=pl.struct("first_ts", "last_ts").map_elements(_period, return_dtype=pl.String)
+    )
+    bars = {
+        "confidence_share": ("Confidence", "Requests whose fast answer has a confidence."),
+        "graded_share": ("Graded", "Requests whose fast answer is graded."),
+        "cost_share": ("Cost", "Requests whose fast call has a known cost."),
+        "latency_share": ("Latency", "Requests whose fast call has a latency."),
+    }
+    components.table(
+        shown,
+        {
+            "name": components.text_column("Dataset", 196),
+            "requests": components.number_column("Requests", 88),
+            "period": components.text_column("Period", 196),
+            **{
+                name: components.share_column(title, 116, "gray", hint=hint)
+                for name, (title, hint) in bars.items()
+            },
+        },
+        key="datasets",
+        alt="Datasets with their size, period and coverage of each column",
+    )
+
+
+def dataset_tabs(store: Store, dataset: str) -> None:
+    """What can be changed about the dataset that the sidebar shows."""
+    ladder, tiers, files, manage = st.tabs(["Ladder", "Tiers of models", "Files", "Rename or delete"])
+    with ladder:
+        _ladder(store, dataset)
+    with tiers:
+        _tiers(store, dataset)
+    with files:
+        _files(store, dataset)
+    with manage:
+        _rename(store, dataset)
+        _delete(store, dataset)
+
+
+def unconfirmed(store: Store, dataset: str) -> bool:
+    """Whether somebody must say which model is fast and which is strong."""
+    found = store.ladder(dataset)
+    return bool(found.pairs) and not found.confirmed
+
+
+def pairs_of(rows: pl.DataFrame) -> list[Pair]:
+    """The pairs in an edited table, in its order; rows that are not complete are left out.
+
+    Args:
+        rows: category, fast, strong; "Uncategorised" stands for requests without one.
+    """
+    found: list[Pair] = []
+    for row in rows.iter_rows(named=True):
+        if row["fast"] and row["strong"]:
+            name = row["category"]
+            category = None if name in (None, words.UNCATEGORISED) else str(name)
+            position = sum(pair.task_category == category for pair in found)
+            found.append(Pair(category, row["fast"], row["strong"], position))
+    return found
+
+
+def _ladder(store: Store, dataset: str) -> None:
+    held = store.ladder(dataset)
+    editable = store.datasets().row(by_predicate=pl.col("name") == dataset, named=True)["form"] == "calls"
+    if editable and not held.confirmed and held.pairs:
+        components.finding(
+            "Confirm which model is fast and which is strong", words.plain(held.reason, limit=300)
+        )
+    else:
+        st.caption(words.plain(held.reason, limit=300))
+    if not editable:
+        with tall.box(len(held.pairs)):
+            components.table(
+                _ladder_frame(held),
+                _ladder_columns(),
+                key=f"ladder-{dataset}",
+                alt="Fast and strong model of each category",
+            )
+        return
+    models = store.models(dataset)["model"].to_list()
+    edited = st.data_editor(
+        _ladder_frame(held),
+        column_config={
+            "category": components.text_column("Category", 260),
+            "fast": st.column_config.SelectboxColumn("Fast model", options=models, width=310),
+            "strong": st.column_config.SelectboxColumn("Strong model", options=models, width=310),
+        },
+        hide_index=True,
+        num_rows="dynamic",
+        key=f"ladder-edit-{dataset}",
+        alt="Fast and strong model of each category; rows can be changed, added and removed",
+        row_height=components.ROW_HEIGHT,
+        width="content",
+        height=tall.HEIGHT_PX if len(held.pairs) > tall.ROWS else "content",
+    )
+    label = "Save this ladder" if held.confirmed else "Confirm this ladder"
+    if st.button(label, key=f"ladder-save-{dataset}", icon=":material/check:"):
+        _tried(lambda: store.set_ladder(dataset, pairs_of(pl.DataFrame(edited))), "The ladder is saved.")
+
+
+def _ladder_frame(held: Ladder) -> pl.DataFrame:
+    rows = [(words.category(pair.task_category), pair.fast_model, pair.strong_model) for pair in held.pairs]
+    return pl.DataFrame(
+        rows, schema={"category": pl.String, "fast": pl.String, "strong": pl.String}, orient="row"
+    )
+
+
+def _ladder_columns() -> dict[str, object]:
+    return {
+        "category": components.text_column("Category", 260),
+        "fast": components.text_column("Fast model", 310),
+        "strong": components.text_column("Strong model", 310),
+    }
+
+
+def _tiers(store: Store, dataset: str) -> None:
+    models = store.models(dataset)
+    components.table(
+        models.with_columns(
+            tier=pl.col("tier").fill_null(UNKNOWN_TIER),
+            source=pl.col("tier_source").replace_strict(SOURCES, default="nothing yet"),
+        ),
+        {
+            "model": components.text_column("Model", 320),
+            "tier": components.text_column("Tier", 120),
+            "source": components.text_column("Says", 130),
+            "input_usd_per_1m": components.number_column("Input, $ per 1M", 150, "$%.3f"),
+            "output_usd_per_1m": components.number_column("Output, $ per 1M", 150, "$%.3f"),
+        },
+        key=f"models-{dataset}",
+        alt="Models of this dataset with tier and list price",
+    )
+    st.caption(
+        f"Prices of the table of {words.plain(price_map_date())}; a cost in the log goes before them. "
+        "A wrong tier can be put right here."
+    )
+    with _row():
+        model = st.selectbox("Model", models["model"].to_list(), key=f"tier-model-{dataset}", width=320)
+        tier = st.selectbox(
+            "Tier",
+            [None, *TIERS],
+            key=f"tier-tier-{dataset}",
+            width=200,
+            format_func=lambda name: "as log or price say" if name is None else name,
+        )
+        pressed = st.button("Set the tier", key=f"tier-set-{dataset}", icon=":material/check:")
+    if pressed and model:
+        _tried(lambda: store.set_tier(dataset, model, tier), "The tier is set.")
+
+
+def _files(store: Store, dataset: str) -> None:
+    components.table(
+        store.files(dataset),
+        {
+            "name": components.text_column("File", 250),
+            "format": components.text_column("Format", 80),
+            "loaded_at": st.column_config.DatetimeColumn("Loaded, UTC", format="YYYY-MM-DD HH:mm", width=150),
+            "read": components.number_column("Read", 90),
+            "loaded": components.number_column("Loaded", 90),
+            "rejected": components.number_column("Rejected", 90),
+            "duplicates": components.number_column("Duplicates", 96),
+        },
+        key=f"files-{dataset}",
+        alt="Files of this dataset and what became of their records",
+    )
+
+
+def _rename(store: Store, dataset: str) -> None:
+    with _row():
+        name = st.text_input("New name", dataset, key=f"name-{dataset}", max_chars=200, width=320)
+        pressed = st.button("Rename", icon=":material/edit:", key=f"renamed-{dataset}")
+    if pressed and name and name != dataset:
+        _tried(lambda: store.rename(dataset, name), "The dataset is renamed.")
+
+
+def _delete(store: Store, dataset: str) -> None:
+    sure = st.checkbox(
+        "Yes, delete this dataset. Its files can be loaded again; nothing else is touched.",
+        key=f"sure-{dataset}",
+    )
+    if st.button("Delete", key=f"delete-{dataset}", icon=":material/delete:", disabled=not sure):
+        _tried(lambda: store.delete(dataset), "The dataset is deleted.")
+
+
+def _row() -> DeltaGenerator:
+    """Controls side by side, their lower edges in one line."""
+    return st.container(horizontal=True, vertical_alignment="bottom", gap="small")
+
+
+def _tried(change: Callable[[], None], done: str) -> None:
+    """Make a change and draw the page anew; what it refuses is said on the spot."""
+    try:
+        change()
+    except TiertuneError as error:
+        st.error(words.plain(str(error), limit=600), icon=":material/error:")
+        return
+    st.toast(done, icon=":material/check:")
+    st.rerun()
+
+
+def _period(ends: dict[str, object]) -> str:
+    first, last = ends["first_ts"], ends["last_ts"]
+    if first is None or last is None:
+        return "no timestamps"
+    return f"{words.date(first)} to {words.date(last)}"  # type: ignore[arg-type]

@@ -1,0 +1,69 @@
+"""How sure we are: estimator, rows, what was left out and why, assumptions; pairs of name and sentence."""
+
+from typing import TYPE_CHECKING
+
+from dashboard import words
+
+if TYPE_CHECKING:
+    from analytics.tuning.curve import Curve
+    from analytics.tuning.goals import Tuning
+    from analytics.tuning.log import Selection
+
+ESTIMATORS = {
+    "paired": "Both answers of every graded request are known, so every threshold is simulated exactly.",
+    "cascade": (
+        "The strong answer is known for escalated requests only. Lowering a threshold is simulated exactly; "
+        "raising it would need answers that were never asked for, so there are only bounds."
+    ),
+    "shadow_difference": (
+        "A sampled share of kept requests has a strong answer too. Each stands for 1 / probability requests: "
+        "y_fast + (sampled / p) (y_strong - y_fast), the difference estimator."
+    ),
+    "bounds": "Some requests have no outcome on a route, so only bounds are known there.",
+    "ungraded": "No request is graded, so only cost and share escalated are known.",
+    "mixed": "The categories were observed in different ways; each uses what its own rows allow.",
+}
+FORMULA = (
+    "Keep iff confidence \u2265 threshold. Accuracy is the mean grade of the answer that the policy serves, "
+    "with a Wilson interval for 0/1 grades and a normal one otherwise; cost is the mean over requests whose "
+    "costs are known, and an escalated request of a cascade pays both calls."
+)
+HELD_OUT = (
+    "Picked on one half of the users (folds 0 to 9), every figure is from the other half (folds 10 to 19); "
+    "no threshold is scored on the rows that chose it."
+)
+
+
+def of_curve(curve: "Curve") -> list[tuple[str, str]]:
+    """What holds up the picture of one curve."""
+    graded = f"{words.count(curve.graded_n)} of {words.count(curve.n)} requests are graded"
+    gone = curve.missing_confidence
+    missing = f"{words.count(gone)} have no confidence." if gone else "All have a confidence."
+    found = [
+        (
+            "Estimator",
+            words.plain(ESTIMATORS.get(curve.estimator, words.estimator(curve.estimator)), limit=400),
+        ),
+        ("Rows", f"{graded}; {words.count(curve.pairs)} have both answers graded. {missing}"),
+    ]
+    if curve.auroc is not None and curve.ece is not None:
+        ranking = f"AUROC {curve.auroc:.2f} (0.50 says nothing, 1 ranks perfectly)"
+        found.append(("Confidence", f"{ranking}, expected calibration error {words.percent(curve.ece)}."))
+    found += [
+        ("Not known", words.plain(reason, limit=300)) for reason in dict.fromkeys(curve.reasons.values())
+    ]
+    return [*found, ("Formula", FORMULA)]
+
+
+def of_tuning(tuning: "Tuning", selection: "Selection") -> list[tuple[str, str]]:
+    """What holds up the recommended policy."""
+    evidence = tuning.policy.evidence
+    rows = "" if evidence is None else f"{words.count(evidence.requests)} requests of this log. "
+    found = [("Held out", rows + HELD_OUT)]
+    if tuning.price_usd is not None:
+        price = words.money(tuning.price_usd)
+        found.append(
+            ("Implied price", f"The dearest additional correct answer that this policy buys costs {price}.")
+        )
+    found += [("Note", words.plain(note, limit=300)) for note in (*tuning.notes, *selection.notes)]
+    return list(dict.fromkeys(found))

@@ -1,0 +1,282 @@
+"""The open database, what the sidebar and the URL say, and every cache.
+
+Cached values are shared by all sessions and never changed: their keys hold the database path, the dataset and
+its version, so that a loaded file makes them stale at once. Old versions leave by the bound of each cache.
+"""
+
+import datetime as dt
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from analytics.errors import TiertuneError
+from analytics.logs.store import Store
+from analytics.policy import Goal
+from analytics.tuning.curve import Curve
+from analytics.tuning.curve import curve as curve_of
+from analytics.tuning.goals import Tuning, tune
+from analytics.tuning.identification import Missing
+from analytics.tuning.log import Log, Selection, read_log, select
+from dashboard import goal_words, words
+
+DATABASE = "TIERTUNE_DB"
+MOST_LEFT_OUT = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is looked at: the key of every cached figure.
+
+    Attributes:
+        database: Path of the database; empty for a private one.
+        dataset: Name of the log.
+        version: Version of the dataset; grows with every change.
+        since: First day; None for no limit.
+        until: Last day, inclusive; None for no limit.
+        categories: Categories kept; empty for all.
+        pair: Fast and strong model; None for every pair.
+        arm: Experiment arm; None for all rows.
+        missing: What a missing confidence does: escalate, keep or exclude.
+    """
+
+    database: str
+    dataset: str
+    version: int
+    since: dt.date | None = None
+    until: dt.date | None = None
+    categories: tuple[str, ...] = ()
+    pair: tuple[str, str] | None = None
+    arm: str | None = None
+    missing: Missing = "escalate"
+
+
+def database() -> str:
+    """Path of the database that this dashboard has open; empty for a private temporary one."""
+    return os.environ.get(DATABASE, "")
+
+
+def store() -> Store:
+    """The open store; take a fresh ``.cursor()`` per use, and never keep one.
+
+    Raises:
+        TiertuneError: Another process has the database open.
+    """
+    return _store(database())
+
+
+@st.cache_resource(show_spinner=False, max_entries=2, on_release=lambda held: held.close())
+def _store(path: str) -> Store:
+    return Store.open(Path(path) if path else None)
+
+
+def catalogue() -> pl.DataFrame:
+    """One row per dataset, as ``Store.datasets`` has it, which counts a dataset again only after a change."""
+    return store().datasets()
+
+
+def facts(dataset: str) -> dict[str, Any]:
+    """The catalogue row of one dataset."""
+    return catalogue().row(by_predicate=pl.col("name") == dataset, named=True)
+
+
+def view() -> View | None:
+    """What the sidebar shows; None while there is no dataset."""
+    found: View | None = st.session_state.get("_view")
+    return found
+
+
+def remember(chosen: View | None) -> None:
+    """Keep what the sidebar shows for the page that is drawn after it."""
+    st.session_state["_view"] = chosen
+
+
+def log(chosen: View) -> Log:
+    """The cells and facts of the viewed dataset within its dates; one GROUP BY, then cached."""
+    return _log(chosen.database, chosen.dataset, chosen.version, chosen.since, chosen.until)
+
+
+@st.cache_resource(show_spinner="Reading the log", show_time=True, max_entries=8)
+def _log(
+    path: str,
+    dataset: str,
+    version: int,  # noqa: ARG001 - cache key
+    since: dt.date | None,
+    until: dt.date | None,
+) -> Log:
+    end = None if until is None else until + dt.timedelta(days=1)
+    return read_log(_store(path), dataset, since=since, until=end)
+
+
+def require_log() -> Log:
+    """The log to look at; without one the page explains what to upload and stops."""
+    from dashboard import components  # noqa: PLC0415 - components draw with this module
+
+    with components.explained(components.FIRST_QUESTION):
+        store()
+        chosen = view()
+        if chosen is not None:
+            return log(chosen)
+    components.no_log()
+    return st.stop()
+
+
+def selection() -> Selection:
+    """The viewed log with the sidebar's filters applied.
+
+    Raises:
+        TiertuneError: Nothing is left, or several pairs are left in one category.
+    """
+    return _selection(_required())
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _selection(chosen: View) -> Selection:
+    return select(
+        log(chosen),
+        categories=list(chosen.categories) or None,
+        pair=chosen.pair,
+        arm=chosen.arm,
+        missing=chosen.missing,
+    )
+
+
+def curve(category: str | None = None) -> Curve:
+    """The curve of one category of the selection; None pools all of them under one threshold.
+
+    Raises:
+        TiertuneError: The selection cannot give a curve.
+    """
+    return _curve(_required(), category)
+
+
+def curves() -> dict[str, Curve]:
+    """The curve of every category of the selection."""
+    return {name: curve(name) for name in selection().categories}
+
+
+@st.cache_resource(show_spinner=False, max_entries=512)
+def _curve(chosen: View, category: str | None) -> Curve:
+    return curve_of(_selection(chosen), category=category)
+
+
+def tuning(goal: Goal) -> Tuning:
+    """The recommended policy for ``goal`` with what holds it up.
+
+    Raises:
+        TiertuneError: The goal has no answer in this log.
+    """
+    return _tuning(_required(), goal)
+
+
+def recommended(goal: Goal) -> tuple[Tuning | None, str]:
+    """The recommended policy, or None with the sentence that says why this log has none."""
+    try:
+        return tuning(goal), ""
+    except TiertuneError as error:
+        return None, words.plain(str(error), limit=600)
+
+
+@st.cache_resource(show_spinner="Tuning every category", show_time=True, max_entries=32)
+def _tuning(chosen: View, goal: Goal) -> Tuning:
+    return tune(_selection(chosen), goal)
+
+
+def goal_choice() -> dict[str, Any]:
+    """What the goal picker says, from this session or the URL: an entry for each of the defaults."""
+    kept: dict[str, Any] | None = st.session_state.get("_goal")
+    if kept is not None:
+        return kept
+    choice = dict(goal_words.DEFAULTS)
+    for key in goal_words.DEFAULTS:
+        text = st.query_params.get(key)
+        if text is not None:
+            choice[key] = goal_words.parsed(key, text)
+    return choice
+
+
+def crowded(log: Log) -> bool:
+    """Whether some category has several model pairs, so that one must be chosen."""
+    pairs = log.cells.select("task_category", "fast_model", "strong_model").unique()
+    return pairs.height > pairs["task_category"].n_unique()
+
+
+def keep_goal(choice: dict[str, Any]) -> None:
+    """Remember the goal for the other pages of this session."""
+    st.session_state["_goal"] = dict(choice)
+
+
+def goal() -> Goal:
+    """The goal chosen on the Thresholds page or in the link, which every page uses.
+
+    On pages without the picker the choice is written to the URL, so that the view is a link.
+    """
+    choice = goal_choice()
+    for key, default in goal_words.DEFAULTS.items():
+        shown = st.query_params.get(key)
+        if choice[key] == default:
+            if shown is not None:
+                del st.query_params[key]
+        elif shown != (text := goal_words.written(key, choice[key])):
+            st.query_params[key] = text
+    return goal_from(choice)
+
+
+def goal_from(choice: dict[str, Any]) -> Goal:
+    """The goal that the picker's values mean: points and percent become shares, 0 seconds no limit."""
+    name = choice["goal"]
+    by_margin = name == "non-inferior"
+    needs_floor = name in ("min-accuracy", "accuracy-per-dollar")
+    return Goal(
+        name=name,
+        margin=float(choice["margin"]) / words.POINT if by_margin else None,
+        reference=choice["reference"] if by_margin and choice["reference"] != "auto" else None,
+        scope=choice["scope"],
+        min_accuracy=float(choice["floor"]) / words.POINT if needs_floor else None,
+        budget_usd=float(choice["budget"]) if name == "budget" else None,
+        value_usd=float(choice["value"]) if name == "value" else None,
+        max_p95_s=float(choice["p95"]) or None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The figures over all categories, without those whose outcome this log cannot tell.
+
+    Attributes:
+        tuning: Of the kept categories.
+        pooled: Their pooled curve.
+        left_out: Categories without a known outcome; their requests are in no figure.
+        share: Share of requests that is left out.
+    """
+
+    tuning: Tuning
+    pooled: Curve
+    left_out: tuple[str, ...] = ()
+    share: float = 0.0
+
+
+def whole(found: Tuning, goal: Goal) -> Whole:
+    """The overall figures of a tuning: one category that the log cannot tell does not hide all others."""
+    known = found.held_out.categories
+    left = tuple(
+        name
+        for name, point in known.items()
+        if point.accuracy.value is None or found.vs_strong[name].accuracy.value is None
+    )
+    sizes = {name: entry.n for name, entry in curves().items()}
+    share = sum(sizes[name] for name in left) / max(sum(sizes.values()), 1)
+    if not left or share > MOST_LEFT_OUT:
+        return Whole(found, curve())
+    kept = replace(_required(), categories=tuple(name for name in known if name not in left))
+    return Whole(_tuning(kept, goal), _curve(kept, None), left, share)
+
+
+def _required() -> View:
+    chosen = view()
+    if chosen is None:
+        raise TiertuneError("No log is loaded. Add one on the Logs page.")
+    return chosen

@@ -1,0 +1,124 @@
+"""The sentences that the pages compute, in markdown of our own making."""
+
+from typing import TYPE_CHECKING
+
+from dashboard import words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analytics.tuning.curve import Point
+    from analytics.tuning.goals import Tuning
+
+SAME = 0.005
+
+
+def overview_answer(tuning: "Tuning", every: "Tuning") -> str:
+    """The recommended policy in one sentence, and how many categories the log can tell about.
+
+    Args:
+        tuning: Of the categories whose outcome is known.
+        every: Of all categories.
+    """
+    escalated = tuning.held_out.overall.escalation_rate.value
+    strong = tuning.reference == "strong"
+    against = (tuning.vs_strong if strong else tuning.vs_in_force).get(None)
+    accuracy = None if against is None else against.accuracy.value
+    saved = None if against is None else against.saved
+    text = f":primary[**Escalating {words.percent(escalated, digits=0)} of requests**]"
+    if accuracy is None:
+        text += f" is recommended; how far it is from {_reference(tuning)} is unknown"
+    else:
+        text += f" {_distance(accuracy, _reference(tuning))}"
+    if saved is not None and saved.value is not None:
+        text += f" and {_costs(saved.value, saved.low, saved.high)}"
+    missed = "On held-out requests this policy misses the goal. " if tuning.reaches_goal is False else ""
+    return f"{missed}{text}. {verdict_count(every)}"
+
+
+def _reference(tuning: "Tuning") -> str:
+    return "always strong" if tuning.reference == "strong" else "the policy in force"
+
+
+def verdicts(tuning: "Tuning") -> dict[str, str | None]:
+    """The verdict of every category of the log; None for what follows the default."""
+    rules = tuning.policy.categories
+    return {name: rules[name].verdict if name in rules else None for name in tuning.held_out.categories}
+
+
+def _distance(difference: float, against: str) -> str:
+    size = f"{abs(difference) * words.POINT:.1f}{words.NBSP}points"
+    if size.startswith("0.0"):
+        return f"keeps the accuracy of {against}"
+    if difference < 0:
+        return f"keeps accuracy within {size} of {against}"
+    return f"gains {size} of accuracy over {against}"
+
+
+def _costs(saved: float, low: float | None, high: float | None) -> str:
+    """``costs **23% less** (21 to 25%)``, turned round where it is dearer."""
+    if abs(saved) < SAME:
+        return "costs the same"
+    less = saved >= 0
+    text = f"costs **{words.percent(abs(saved), digits=0)} {'less' if less else 'more'}**"
+    if low is None or high is None:
+        return text
+    ends = (low, high) if less else (-high, -low)
+    return f"{text} ({words.percent_interval(*ends, digits=0)})"
+
+
+def verdict_count(tuning: "Tuning") -> str:
+    """How many categories have which verdict: "9 of 11 categories are estimated; 2 cannot be told"."""
+    found = list(verdicts(tuning).values())
+    total = words.plural(len(found), "category", "categories")
+    told = {name: found.count(name) for name in ("certified", "estimated", "pooled")}
+    first = words.joined([f"{count} of {total} are {name}" for name, count in told.items() if count])
+    rest = []
+    if few := found.count("insufficient_evidence"):
+        rest.append(f"{few} {'has' if few == 1 else 'have'} too little data")
+    if hidden := found.count("not_identified"):
+        rest.append(f"{hidden} cannot be told from this log")
+    return "; ".join(part for part in (first or f"None of {total} has a verdict", *rest)) + "."
+
+
+def thresholds_answer(tuning: "Tuning") -> str:
+    """How many categories have a route, and for which the log cannot tell."""
+    found = verdicts(tuning)
+    told = [name for name, verdict in found.items() if verdict in ("certified", "estimated", "pooled")]
+    few = [name for name, verdict in found.items() if verdict == "insufficient_evidence"]
+    hidden = [name for name, verdict in found.items() if verdict == "not_identified"]
+    have = "has" if len(told) == 1 else "have"
+    total = words.plural(len(found), "category", "categories")
+    parts = [f"**{len(told)} of {total}** {have} a route of {'its' if len(told) == 1 else 'their'} own"]
+    if few:
+        short = "has" if len(few) == 1 else "have"
+        parts.append(f"**{len(few)}** {short} too little data: {words.listing(few, limit=3)}")
+    if hidden:
+        parts.append(f"for **{len(hidden)}** this log cannot tell: {words.listing(hidden, limit=3)}")
+    return "; ".join(parts) + "."
+
+
+def left_out(names: "Sequence[str]", share: float) -> str:
+    """What the overall figures do not cover, as one more sentence of a caption."""
+    if not names:
+        return ""
+    part = words.percent(share)
+    return f" Left out, because this log cannot tell: {words.listing(names)} ({part} of requests)."
+
+
+def marks(tuning: "Tuning") -> "dict[str, Point | None]":
+    """The strategies of the plane, all on the held-out rows."""
+    return {**tuning.controls, "recommended": tuning.held_out.overall}
+
+
+def per_dollar(point: "Point | None") -> float | None:
+    """Correct answers per USD under one policy; None where either is unknown."""
+    if point is None or point.accuracy.value is None or not point.cost_per_request_usd.value:
+        return None
+    return point.accuracy.value / point.cost_per_request_usd.value
+
+
+def today(tuning: "Tuning") -> str | None:
+    """The share escalated today, for a card's pill; None where the policy in force is unknown."""
+    force = tuning.controls.get("in_force")
+    return None if force is None else f"today {words.percent(force.escalation_rate.value, digits=0)}"

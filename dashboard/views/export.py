@@ -1,0 +1,66 @@
+"""Take it with me: the tuned thresholds as a file, and how they differ from today's."""
+
+import streamlit as st
+
+from analytics import policy_file
+from dashboard import components, export_parts, state, story_export, words
+
+QUESTION = "What do I hand to the router?"
+
+log = state.require_log()
+goal = state.goal()
+tuning, reason = state.recommended(goal)
+if tuning is None:
+    components.title_block(QUESTION, reason)
+    components.empty(
+        "No thresholds to export",
+        add="Choose another goal, or log what is missing.",
+        then="This page will then show the thresholds file, its effect and how it differs from today's.",
+        icon=":material/ios_share:",
+        link=("views/thresholds.py", "Choose another goal"),
+    )
+    st.stop()
+
+held = export_parts.refused(tuning.policy)
+components.title_block(QUESTION, story_export.answer(tuning, held))
+components.cards(story_export.cards(tuning))
+components.caption(
+    f"Expected effect, on requests that the thresholds were not picked on. {story_export.said(tuning)}"
+)
+
+include = bool(held) and st.checkbox(
+    f"Include {words.plural(len(held), 'category', 'categories')} without a supported verdict, marked",
+    key="unsupported",
+    bind="query-params",
+    help="They have no threshold of their own and follow the default either way.",
+)
+with components.explained():
+    policy = export_parts.handed_out(tuning.policy, include_unsupported=include)
+    export_parts.downloads(policy)
+    yaml, json, today = st.tabs(["YAML", "JSON", "Compare with today"], key="file")
+    with yaml:
+        st.code(policy_file.dumps(policy), language="yaml", height=480)
+    with json:
+        st.code(policy_file.dumps(policy, format="json"), language="json", height=480)
+    with today:
+        current = export_parts.uploaded_policy()
+        if current is not None:
+            export_parts.comparison(current, policy)
+        else:
+            components.caption(
+                "Upload the thresholds file that the router uses now to see which rules change."
+            )
+
+if held:
+    components.section("What is not in the file")
+    export_parts.refused_table(held, policy.default)
+
+components.section("How the router reads it")
+st.markdown(export_parts.RULE[policy.policy_kind])
+st.code(story_export.snippet(policy), language="python")
+components.section("Check it in a shell")
+st.code(export_parts.command(log.name), language="bash")
+components.caption(
+    "Stop the dashboard first, or name the log file instead of the dataset. The figures are those shown here."
+)
+components.provenance(story_export.evidence(tuning))

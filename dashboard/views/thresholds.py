@@ -1,0 +1,55 @@
+"""Where should each category's threshold be, and how sure are we?"""
+
+import streamlit as st
+
+from dashboard import components, evidence, rows, state, story
+from dashboard.charts import optimism
+from dashboard.goal_picker import controls
+from dashboard.threshold_box import ONE_POINT, threshold_box
+
+QUESTION = "Where should each threshold be, and how sure are we?"
+
+state.require_log()
+with components.explained(QUESTION):
+    selection = state.selection()
+
+head = st.container()
+category, goal = controls(selection.categories)
+with components.explained(QUESTION):
+    tuning, reason = state.recommended(goal)
+    curve = state.curve(category)
+
+with head:
+    components.title_block(QUESTION, reason if tuning is None else story.thresholds_answer(tuning))
+threshold_box(curve, tuning, margin=goal.margin or ONE_POINT)
+
+if tuning is None:
+    components.provenance(evidence.of_curve(curve))
+    st.stop()
+
+components.section("All categories")
+chosen = rows.chosen(tuning)
+table, meter = st.tabs(["Table", "Optimism"], key="view", on_change="rerun", bind="query-params")
+with table:
+    components.table(
+        chosen,
+        {
+            "category": components.text_column("Category", 160),
+            "verdict": components.verdict_column(),
+            "threshold": components.text_column("Threshold", 110, right=True),
+            "accuracy": components.text_column("Held-out accuracy", 150, right=True),
+            "vs_strong": components.points_column("vs strong", 90),
+            "saved": components.share_column("Saved", 130, "green"),
+            "saved_interval": components.text_column("95% interval", 110, right=True),
+            "n": components.number_column("Held-out n", 92),
+        },
+        key="chosen",
+        alt="The chosen route of every category, with held-out accuracy and what it saves.",
+        file="tiertune-thresholds",
+    )
+with meter:
+    whole = state.whole(tuning, goal)
+    figure, alt = optimism.meter(whole.tuning), optimism.described(whole.tuning)
+    components.bare_chart(figure, key="optimism", alt=alt)
+    components.caption(optimism.READING + story.left_out(whole.left_out, whole.share))
+components.provenance([*evidence.of_tuning(tuning, selection), *evidence.of_curve(curve)])

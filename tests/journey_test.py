@@ -1,0 +1,255 @@
+"""The whole road in a real browser: upload a log, look, move a slider, choose a goal, download, evaluate."""
+
+import csv
+import json
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import pytest
+from app import App, served
+from chromium import executable
+from playwright.sync_api import Locator, Page, sync_playwright
+
+from analytics import policy
+
+pytestmark = pytest.mark.journey
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+FLAGS += ["--disable-component-update", "--disable-sync"]
+PATIENCE_MS = 90_000
+CALM_MS = 500
+ROWS = 1500
+IDLE = """() => {
+    const app = document.querySelector('[data-testid="stApp"]');
+    const busy = '[data-testid="stStatusWidget"], [data-testid="stSkeleton"], [data-stale="true"]';
+    const content = '[data-testid="stMain"] [data-testid="stElementContainer"]';
+    return Boolean(app) && app.getAttribute('data-test-script-state') !== 'running'
+        && !document.querySelector(busy) && Boolean(document.querySelector(content));
+}"""
+
+# Share right of the fast model grows with its confidence; category -> (fast at 0, gain at 1, strong).
+CATEGORIES = {
+    "haiku review": (0.60, 0.35, 0.93),
+    "invoice triage": (0.35, 0.60, 0.95),
+    "tax riddle": (0.10, 0.70, 0.90),
+}
+
+
+def write_log(path: Path) -> None:
+    """A replay of 1,500 requests, both models on each; names that no sample has."""
+    chance = random.Random(20261124)  # noqa: S311 - a simulated log
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            [
+                *("request_id", "task_category", "fast_model", "reasoning_model", "confidence"),
+                *("fast_correct", "reasoning_correct", "fast_cost_usd", "reasoning_cost_usd"),
+            ]
+        )
+        for place in range(ROWS):
+            category = list(CATEGORIES)[place % len(CATEGORIES)]
+            base, gain, strong = CATEGORIES[category]
+            confidence = round(chance.random(), 2)
+            writer.writerow(
+                [
+                    *(f"ask-{place:05d}", category, "kestrel-mini", "albatross-deep", confidence),
+                    int(chance.random() < base + gain * confidence),
+                    int(chance.random() < strong),
+                    round(0.0002 + 0.0001 * chance.random(), 7),
+                    round(0.006 + 0.004 * chance.random(), 7),
+                ]
+            )
+
+
+@dataclass(slots=True)
+class Visit:
+    """A page in the browser, and what went wrong on it.
+
+    Attributes:
+        page: The open tab.
+        errors: Script errors.
+        outside: Requests that left this machine.
+    """
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+
+    def settle(self) -> None:
+        """Wait until the app has been idle for half a second."""
+        calm = 0
+        for _ in range(PATIENCE_MS // 50):
+            calm = calm + 50 if self.page.evaluate(IDLE) else 0
+            if calm >= CALM_MS:
+                break
+            self.page.wait_for_timeout(50)
+        else:
+            raise AssertionError("The app did not come to rest.")
+        assert self.page.get_by_test_id("stException").all_inner_texts() == []
+
+    def open(self, name: str) -> None:
+        """Go to a page by its link in the sidebar."""
+        self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
+        self.page.wait_for_timeout(200)
+        self.settle()
+
+    def metrics(self) -> dict[str, str]:
+        """The cards of the page: label -> figure as shown."""
+        found: list[Locator] = self.page.get_by_test_id("stMetric").all()
+        return {
+            card.get_by_test_id("stMetricLabel").inner_text().strip(): card.get_by_test_id("stMetricValue")
+            .inner_text()
+            .strip()
+            for card in found
+        }
+
+
+@pytest.fixture
+def dashboard(tmp_path: Path) -> Iterator[App]:
+    with served(tmp_path) as app:
+        yield app
+
+
+@pytest.fixture
+def visit(dashboard: App) -> Iterator[Visit]:
+    chromium = executable()
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+        context = browser.new_context(viewport={"width": 1440, "height": 1400}, accept_downloads=True)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        found = Visit(page)
+        page.on("pageerror", lambda error: found.errors.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                found.outside.append(request.url)
+                if urlparse(request.url).hostname not in (None, "127.0.0.1", "localhost")
+                else None
+            ),
+        )
+        page.goto(dashboard.url)
+        found.settle()
+        yield found
+        browser.close()
+
+
+def upload(visit: Visit, path: Path) -> None:
+    """Add a file on the Logs page, confirm how it is read, and wait until it is loaded."""
+    visit.open("Logs")
+    visit.page.locator('input[type="file"]').first.set_input_files(str(path))
+    confirm = visit.page.get_by_role("button", name="Use this mapping")
+    confirm.wait_for()
+    visit.settle()
+    assert visit.page.get_by_text("Read from").count() or visit.page.get_by_test_id("stDataFrame").count()
+    confirm.click()
+    visit.page.get_by_text(re.compile(rf"{ROWS:,} read = {ROWS:,} loaded")).first.wait_for()
+    visit.settle()
+
+
+def moved(visit: Visit) -> tuple[dict[str, str], dict[str, str]]:
+    """The cards of the Thresholds page before and after the slider went ten steps up."""
+    before = visit.metrics()
+    handle = visit.page.get_by_role("slider").first
+    handle.focus()
+    for _ in range(10):
+        handle.press("ArrowRight")
+    visit.page.wait_for_timeout(300)
+    visit.settle()
+    return before, visit.metrics()
+
+
+def agrees(shown: str, value: float) -> bool:
+    """Whether a figure on the page is ``value``, at the precision that it is shown with."""
+    found = re.search(r"\d[\d,]*(?:\.(\d+))?", shown)
+    assert found is not None, shown
+    number = float(found[0].replace(",", ""))
+    expected = 100 * value if "%" in shown else value
+    return abs(number - expected) <= 0.5 * 10.0 ** -len(found[1] or "") * (1 + 1e-9)
+
+
+def refused(app: App, dataset: str) -> str:
+    """What a shell says of a dataset while the dashboard has the database open."""
+    command = [sys.executable, "-P", "-m", "analytics", "curve", dataset, "--db", str(app.database)]
+    found = subprocess.run(command, capture_output=True, check=False, text=True)
+    assert found.returncode == 2
+    return found.stderr
+
+
+def evaluated(app: App, thresholds: Path, dataset: str) -> dict[str, Any]:
+    """What a shell says of the downloaded file once the dashboard is stopped."""
+    command = [sys.executable, "-P", "-m", "analytics", "evaluate", str(thresholds), dataset]
+    found = subprocess.run(
+        [*command, "--db", str(app.database), "--json"],
+        cwd=app.database.parent,
+        capture_output=True,
+        check=True,
+    )
+    document: dict[str, Any] = json.loads(found.stdout)
+    return document
+
+
+def test_a_fresh_log_goes_from_upload_to_a_file_that_evaluates_to_the_figures_on_the_page(
+    visit: Visit, dashboard: App, tmp_path: Path
+) -> None:
+    assert visit.page.get_by_text("Sample log (simulated)").first.is_visible()
+    write_log(tmp_path / "birds.csv")
+    upload(visit, tmp_path / "birds.csv")
+
+    for name in ("Overview", "Tiers", "How to log", "Thresholds"):
+        visit.open(name)
+        assert visit.page.get_by_role("heading", level=1).first.inner_text()
+    assert visit.page.get_by_text("haiku review").count()
+    before, after = moved(visit)
+    assert before.keys() == after.keys()
+    assert before["Escalated"] != after["Escalated"]
+
+    margin = visit.page.get_by_role("spinbutton", name="Margin, points")
+    margin.fill("2")
+    margin.press("Enter")
+    visit.page.wait_for_url(re.compile("margin=2"))
+    visit.settle()
+    visit.open("Overview")
+    overview = visit.metrics()
+    visit.open("Export")
+    shown = visit.metrics()
+    assert {shown[label] for label in ("Accuracy", "Cost per request")} == {
+        overview[label] for label in ("Accuracy", "Cost per request")
+    }
+    with visit.page.expect_download() as expected:
+        visit.page.get_by_role("button", name="Download thresholds.yaml").click()
+    expected.value.save_as(tmp_path / "thresholds.yaml")
+    assert (visit.errors, visit.outside) == ([], [])
+    assert f"process {dashboard.process.pid}" in refused(dashboard, "birds")
+
+    assert dashboard.stop() == 0
+    written = policy.load(tmp_path / "thresholds.yaml")
+    assert set(written.categories) == set(CATEGORIES)
+    assert written.goal is not None
+    assert written.goal.margin == 0.02
+    overall = evaluated(dashboard, tmp_path / "thresholds.yaml", "birds")["overall"]
+    assert agrees(shown["Accuracy"], overall["accuracy"]["value"])
+    assert agrees(shown["Cost per request"], overall["cost_per_request_usd"]["value"])
+    assert written.overall is not None
+    assert written.overall.accuracy is not None
+    assert written.overall.accuracy.value == overall["accuracy"]["value"]
+
+
+def test_a_figure_agrees_at_the_precision_that_it_is_shown_with() -> None:
+    assert agrees("88.1%", 0.88149)
+    assert not agrees("88.1%", 0.8816)
+    assert agrees("$0.0052", 0.00521)
+    assert not agrees("$0.0052", 0.00526)
