@@ -6,7 +6,7 @@ its version, so that a loaded file makes them stale at once. Old versions leave 
 
 import datetime as dt
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from analytics.tuning.log import Log, Selection, read_log, select
 from dashboard import goal_words, words
 
 DATABASE = "TIERTUNE_DB"
-MOST_LEFT_OUT = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,39 +239,6 @@ def goal_from(choice: dict[str, Any]) -> Goal:
         value_usd=float(choice["value"]) if name == "value" else None,
         max_p95_s=float(choice["p95"]) or None,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """The figures over all categories, without those whose outcome this log cannot tell.
-
-    Attributes:
-        tuning: Of the kept categories.
-        pooled: Their pooled curve.
-        left_out: Categories without a known outcome; their requests are in no figure.
-        share: Share of requests that is left out.
-    """
-
-    tuning: Tuning
-    pooled: Curve
-    left_out: tuple[str, ...] = ()
-    share: float = 0.0
-
-
-def whole(found: Tuning, goal: Goal) -> Whole:
-    """The overall figures of a tuning: one category that the log cannot tell does not hide all others."""
-    known = found.held_out.categories
-    left = tuple(
-        name
-        for name, point in known.items()
-        if point.accuracy.value is None or found.vs_strong[name].accuracy.value is None
-    )
-    sizes = {name: entry.n for name, entry in curves().items()}
-    share = sum(sizes[name] for name in left) / max(sum(sizes.values()), 1)
-    if not left or share > MOST_LEFT_OUT:
-        return Whole(found, curve())
-    kept = replace(_required(), categories=tuple(name for name in known if name not in left))
-    return Whole(_tuning(kept, goal), _curve(kept, None), left, share)
 
 
 def _required() -> View:

@@ -5,21 +5,14 @@ from typing import TYPE_CHECKING
 from dashboard import words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from analytics.tuning.curve import Point
     from analytics.tuning.goals import Tuning
 
 SAME = 0.005
 
 
-def overview_answer(tuning: "Tuning", every: "Tuning") -> str:
-    """The recommended policy in one sentence, and how many categories the log can tell about.
-
-    Args:
-        tuning: Of the categories whose outcome is known.
-        every: Of all categories.
-    """
+def overview_answer(tuning: "Tuning") -> str:
+    """The recommended policy in one sentence, and how many categories the log can tell about."""
     escalated = tuning.held_out.overall.escalation_rate.value
     strong = tuning.reference == "strong"
     against = (tuning.vs_strong if strong else tuning.vs_in_force).get(None)
@@ -33,7 +26,7 @@ def overview_answer(tuning: "Tuning", every: "Tuning") -> str:
     if saved is not None and saved.value is not None:
         text += f" and {_costs(saved.value, saved.low, saved.high)}"
     missed = "On held-out requests this policy misses the goal. " if tuning.reaches_goal is False else ""
-    return f"{missed}{text}. {verdict_count(every)}"
+    return f"{missed}{text}. {verdict_count(tuning)}"
 
 
 def _reference(tuning: "Tuning") -> str:
@@ -98,12 +91,12 @@ def thresholds_answer(tuning: "Tuning") -> str:
     return "; ".join(parts) + "."
 
 
-def left_out(names: "Sequence[str]", share: float) -> str:
+def left_out(tuning: "Tuning") -> str:
     """What the overall figures do not cover, as one more sentence of a caption."""
-    if not names:
+    if not tuning.left_out:
         return ""
-    part = words.percent(share)
-    return f" Left out, because this log cannot tell: {words.listing(names)} ({part} of requests)."
+    part = words.percent(tuning.left_out_share)
+    return f" Left out, because this log cannot tell: {words.listing(tuning.left_out)} ({part} of requests)."
 
 
 def marks(tuning: "Tuning") -> "dict[str, Point | None]":

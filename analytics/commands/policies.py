@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -22,12 +22,12 @@ from analytics.commands.outcome import (
     table,
 )
 from analytics.estimate import LEVEL
-from analytics.logs.schema import REPORT_FOLDS, UNCATEGORISED
+from analytics.logs.schema import REPORT_FOLDS
 from analytics.policy import Goal, GoalName, ThresholdPolicy
 from analytics.tuning.baselines import baselines, control_points
 from analytics.tuning.curve import Point
 from analytics.tuning.evaluation import evaluate
-from analytics.tuning.goals import REPORTED_ON, Tuning, tune
+from analytics.tuning.goals import FILTERS, REPORTED_ON, Tuning, tune
 from analytics.tuning.log import Log, Selection, read_log, select
 
 NEEDED = {
@@ -36,7 +36,6 @@ NEEDED = {
     "budget": ("budget", "--budget"),
     "value": ("value", "--value"),
 }
-SAME = 1e-9
 CONTROLS = {
     "fast_only": "Always fast",
     "strong_only": "Always strong",
@@ -180,44 +179,22 @@ def _as_tuned(log: opening.OpenLog, whole: Log, policy: ThresholdPolicy) -> Log:
 
 
 def _as_selected(selection: Selection, policy: ThresholdPolicy) -> tuple[Selection, list[str]]:
-    """The selection with the filters that the file was tuned under, as far as its figures tell them."""
-    if _same_requests(selection, policy):
+    """The selection with the filters that the file says it was tuned under."""
+    filters = policy.extra.get(FILTERS)
+    if not isinstance(filters, Mapping):
         return selection, []
-    names, arms = list(policy.categories), selection.log.facts.arms
-    for categories in (None, names, [*names, UNCATEGORISED]):
-        for arm in (None, *arms):
-            for missing in dict.fromkeys((selection.missing, "exclude")):
-                less = select(
-                    selection.log, categories=categories, pair=_one_pair(policy), arm=arm, missing=missing
-                )
-                if less.categories and _same_requests(less, policy):
-                    return less, [_filtered(categories, arm, missing)]
-    asked = policy.evidence.requests if policy.evidence else 0
-    found = int(selection.rows["rows"].sum())
-    return selection, [
-        f"The file was tuned on {asked or 0:,} requests of this log, these are {found:,}: filters differ."
-    ]
-
-
-def _same_requests(selection: Selection, policy: ThresholdPolicy) -> bool:
-    """Whether the file's held-out figures are of these requests."""
-    asked = policy.evidence.requests if policy.evidence else None
-    if asked is None:
-        return True
-    if int(selection.rows["rows"].sum()) != asked:
-        return False
-    stated = policy.overall.escalation_rate if policy.overall else None
-    if stated is None or stated.value is None:
-        return True
-    rate = evaluate(selection, policy, folds=REPORT_FOLDS).overall.escalation_rate.value
-    return rate is not None and abs(rate - stated.value) < SAME
-
-
-def _filtered(categories: Sequence[str] | None, arm: str | None, missing: str) -> str:
-    parts = ["its own categories"] if categories is not None else []
-    parts += [f"arm {arm}"] if arm is not None else []
+    categories, arm, missing = (filters.get(key) for key in ("categories", "arm", "missing"))
+    less = select(
+        selection.log,
+        categories=None if categories is None else [str(name) for name in categories],
+        pair=_one_pair(policy),
+        arm=None if arm is None else str(arm),
+        missing="exclude" if missing == "exclude" else selection.missing,
+    )
+    parts = [] if categories is None else ["its own categories"]
+    parts += [] if arm is None else [f"arm {arm}"]
     parts += ["requests with a confidence"] if missing == "exclude" else []
-    return f"As when the file was tuned, only {', '.join(parts)} count."
+    return less, [f"As when the file was tuned, only {', '.join(parts)} count."]
 
 
 def _other_kind(selection: Selection, policy: ThresholdPolicy) -> list[str]:

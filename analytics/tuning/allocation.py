@@ -28,7 +28,7 @@ class Candidates:
         index: Position of its threshold among the category's confidences; -1 without a threshold.
         correct: Expected correct answers, shape ``(k,)``.
         cost: Total cost, USD (or escalations where the log has no costs), shape ``(k,)``.
-        n: Requests that ``correct`` is about.
+        n: Requests that ``correct`` is about, ungraded ones included.
         cost_n: Requests that ``cost`` is about.
         reference: Expected correct answers of the reference; None where it is not identified.
     """

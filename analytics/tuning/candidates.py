@@ -12,7 +12,7 @@ from analytics.errors import InsufficientDataError
 from analytics.estimate import SIGNIFICANT_DIGITS, Floats
 from analytics.policy import Goal, Reference, Route, Verdict
 from analytics.tuning.allocation import Candidates
-from analytics.tuning.curve import histograms, in_force_threshold
+from analytics.tuning.curve import histograms, in_force_threshold, on_missing
 from analytics.tuning.frontier import pareto
 from analytics.tuning.latency import mixed_p95, p95_curve
 from analytics.tuning.log import Selection
@@ -32,6 +32,7 @@ class Grid:
     picked: dict[str, Levels]
     costs_known: bool
     reference: Reference
+    split: bool
 
 
 def grid(selection: Selection, goal: Goal, *, folds: Iterable[int] | None) -> Grid:
@@ -51,7 +52,7 @@ def grid(selection: Selection, goal: Goal, *, folds: Iterable[int] | None) -> Gr
     costs = [cost_band(threshold_sums(at, missing=selection.missing))["value"] for at in by_category.values()]
     known = bool(costs) and all(np.isfinite(cost[0]) for cost in costs)
     reference = goal.reference or _reference(selection, by_category)
-    return Grid(selection, goal, by_category, picked, known, reference)
+    return Grid(selection, goal, by_category, picked, known, reference, split=folds is not None)
 
 
 def _reference(selection: Selection, by_category: Mapping[str, Levels]) -> Reference:
@@ -68,22 +69,32 @@ def _reference(selection: Selection, by_category: Mapping[str, Levels]) -> Refer
 def blocked(grid: Grid, name: str) -> tuple[Verdict, str] | None:
     """Why a category gets no verdict of its own; None where it can have one."""
     at = grid.all_rows[name]
-    pairs = int(at.everywhere("pairs"))
+    pairs, picked = (_evidence(grid, rows[name]) for rows in (grid.all_rows, grid.picked))
     right, wrong = at.everywhere("fast_right"), at.everywhere("fast_wrong")
     if at.everywhere("n") == 0:
         return "not_identified", "No request of this category is graded."
     if at.confidence.size == 0:
         return "not_identified", "No request of this category has a confidence."
-    if grid.reference == "in-force":
-        pairs = int(at.everywhere("n") - at.everywhere("keep_gap"))
-    elif pairs == 0:
+    if pairs == 0 and grid.reference != "in-force":
         return "not_identified", "No request of this category has both answers graded."
+    why = None
     if pairs < LEAST_PAIRS:
-        return "insufficient_evidence", f"{pairs} graded pairs; at least {LEAST_PAIRS} are needed."
-    if min(right, wrong) < LEAST_OF_EITHER:
+        why = f"{pairs} graded pairs; at least {LEAST_PAIRS} are needed."
+    elif min(right, wrong) < LEAST_OF_EITHER:
         found = f"{right:,.0f} right and {wrong:,.0f} wrong fast answers"
-        return "insufficient_evidence", f"{found}; at least {LEAST_OF_EITHER} of either are needed."
-    return None
+        why = f"{found}; at least {LEAST_OF_EITHER} of either are needed."
+    elif grid.split and not LEAST_OF_EITHER <= picked < pairs:
+        # A few users, or one period, may put all rows of a category into one part.
+        found = f"{picked} of {pairs} graded pairs are in the part of the log that picks"
+        why = f"{found}; at least {LEAST_OF_EITHER} must be, and some must not."
+    return None if why is None else ("insufficient_evidence", why)
+
+
+def _evidence(grid: Grid, at: Levels) -> int:
+    """Rows that a verdict rests on: graded pairs, or with what is in force every graded fast answer."""
+    if grid.reference == "in-force":
+        return int(at.everywhere("n") - at.everywhere("keep_gap"))
+    return int(at.everywhere("pairs"))
 
 
 def candidates(grid: Grid, name: str) -> Candidates | str:
@@ -109,7 +120,9 @@ def candidates(grid: Grid, name: str) -> Candidates | str:
         return _shadow_reason(grid, name) or f"This log cannot tell the accuracy of {grid.reference} here."
     # Thresholds between which no request was picked on are equal but for the order of a sum; of equal
     # ones the first, lowest, must win on every run.
-    cost, correct = settled(cost), settled(figures.total)
+    # Costs are of all requests, so correct answers are too: the graded ones stand for the others.
+    traffic = float(figures.rows[0] / max(figures.n[0], 1.0))
+    cost, correct = settled(cost), settled(figures.total * traffic)
     kept = np.flatnonzero(known)
     kept = kept[pareto(cost[kept], correct[kept])]
     routes: tuple[Route, ...] = tuple(
@@ -120,9 +133,9 @@ def candidates(grid: Grid, name: str) -> Candidates | str:
         index=tuple(int(at) - 1 for at in kept),
         correct=correct[kept],
         cost=cost[kept],
-        n=float(figures.n[0]),
+        n=float(figures.rows[0]),
         cost_n=float(figures.rows[0]),
-        reference=reference,
+        reference=None if reference is None else reference * traffic,
     )
 
 
@@ -170,7 +183,7 @@ def _fast_enough(grid: Grid, name: str) -> npt.NDArray[np.bool_]:
     if limit is None:
         return np.ones(at.confidence.size + 3, dtype=bool)
     timed = histograms(grid.selection, (name,))
-    swept = p95_curve(timed, at.confidence)
+    swept = p95_curve(timed, at.confidence, on_missing=on_missing(grid.selection))
     if swept is None:
         raise InsufficientDataError("A latency limit needs latencies, and this log has none: add latency_s.")
     ends = [mixed_p95([(timed, route, None, "escalate")]) for route in ("fast_only", "strong_only")]

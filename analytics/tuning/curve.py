@@ -1,25 +1,26 @@
 """The curve of a category: accuracy, cost and escalation at every threshold, with the controls."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
-from analytics.estimate import LEVEL, Estimate, Floats, mean_band, undefined
+from analytics.estimate import LEVEL, Estimate, Floats, undefined
 from analytics.logs.schema import UNCATEGORISED
-from analytics.measure.calibration import auroc, ece
-from analytics.tuning.frontier import aiq, apgr, cpt
-from analytics.tuning.latency import p95_curve
+from analytics.policy import OnMissing
+from analytics.tuning.areas import areas, ranking
+from analytics.tuning.latency import histograms_by_category, mixed_p95, p95_by_step
 from analytics.tuning.log import Selection
+from analytics.tuning.points import point_tables
 from analytics.tuning.sums import (
     Levels,
     Sums,
-    accuracy_band,
-    accuracy_estimate,
+    accuracy_estimates,
     control_sums,
-    cost_band,
-    cost_estimate,
-    escalation_estimate,
+    cost_estimates,
+    escalation_estimates,
+    joined,
     levels,
     threshold_sums,
 )
@@ -118,66 +119,15 @@ def curve(selection: Selection, *, category: str | None = None, level: float = L
         the cost of always strong).
     """
     names = pooled_categories(selection) if category is None else (category,)
-    at = levels(selection.rows.filter(pl.col("task_category").is_in(names)))
-    points = _points(selection, at, histograms(selection, names), level=level)
-    return _assembled(selection, category, at, points, level=level)
+    return _curves(selection, [(category, names)], level=level)[0]
 
 
-def _points(selection: Selection, at: Levels, timed: pl.DataFrame, *, level: float) -> pl.DataFrame:
-    sums = threshold_sums(at, missing=selection.missing)
-    accuracy = accuracy_band(sums, inflation=selection.accuracy_inflation, level=level)
-    cost = cost_band(sums, inflation=selection.cost_inflation, level=level)
-    rows = np.maximum(sums.rows, 1.0)
-    right = np.where(sums.gap == 0, sums.total, np.nan)
-    per_correct = _ratio(cost["value"] * sums.n, right)
-    strong_cost = cost_band(control_sums(at, "strong_only"))["value"][0]
-    versus = _versus_strong(selection, at, level=level)
-    u = at.confidence
-    return pl.DataFrame(
-        {
-            "threshold": np.append(u, np.nan),
-            "low_edge": np.append([np.nan], u) if u.size else np.array([np.nan]),
-            "escalation_rate": sums.escalated / rows,
-            "escalated_n": sums.escalated.astype(np.int64),
-            "accuracy": accuracy["value"],
-            "accuracy_low": accuracy["low"],
-            "accuracy_high": accuracy["high"],
-            "bound_low": accuracy["bound_low"],
-            "bound_high": accuracy["bound_high"],
-            "identified": (sums.gap == 0) & (sums.n > 0),
-            "cost_per_request_usd": cost["value"],
-            "cost_low": cost["low"],
-            "cost_high": cost["high"],
-            "cost_per_correct_usd": per_correct,
-            "latency_p95_s": _latency(timed, u),
-            **versus,
-            "saved": 1 - _ratio(cost["value"], np.full_like(rows, strong_cost)),
-        },
-        nan_to_null=True,
-    )
-
-
-def _ratio(above: Floats, below: Floats) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(below > 0, above / below, np.nan)
-
-
-def _versus_strong(selection: Selection, at: Levels, *, level: float) -> dict[str, Floats]:
-    """Accuracy minus always strong: only the requests that are kept can differ."""
-    flat = Levels(at.confidence, {**at.columns, "zero": np.zeros_like(at.columns["rows"])})
-
-    def kept(column: str) -> Floats:
-        return flat.at_thresholds(column, "zero", missing=selection.missing)
-
-    n = np.full_like(flat.columns["zero"], at.everywhere("n"))
-    lost, squares, gap = kept("gain_sum"), kept("gain_sq"), kept("keep_gap") + kept("esc_gap")
-    low, high = mean_band(-lost, squares, n, level=level, inflation=selection.accuracy_inflation)
-    known = (gap == 0) & (n > 0)
-    return {
-        "vs_strong": np.where(known, -lost / np.maximum(n, 1), np.nan),
-        "vs_strong_low": np.where(known, low, np.nan),
-        "vs_strong_high": np.where(known, high, np.nan),
-    }
+def curves(selection: Selection, *, level: float = LEVEL) -> dict[str, Curve]:
+    """The ``curve`` of every category of a selection, in little more than the time of one."""
+    if not selection.categories:
+        return {}
+    found = _curves(selection, [(name, (name,)) for name in selection.categories], level=level)
+    return dict(zip(selection.categories, found, strict=True))
 
 
 def pooled_categories(selection: Selection) -> tuple[str, ...]:
@@ -195,24 +145,34 @@ def pooled_categories(selection: Selection) -> tuple[str, ...]:
 
 def histograms(selection: Selection, names: tuple[str, ...]) -> pl.DataFrame:
     """The latency histograms of the rows of some categories of a selection."""
-    pairs = pl.DataFrame(
-        [(name, *selection.pairs[name]) for name in names],
-        schema={"task_category": pl.String, "fast_model": pl.String, "strong_model": pl.String},
-        orient="row",
-    )
-    table = (
-        selection.log.latency.with_columns(pl.col("task_category").fill_null(UNCATEGORISED))
-        .filter(pl.col("policy_kind") == selection.policy_kind)
-        .join(pairs, on=["task_category", "fast_model", "strong_model"], how="semi", nulls_equal=True)
-    )
-    if selection.arm is not None:
-        table = table.filter(pl.col("arm") == selection.arm)
-    return table if selection.missing != "exclude" else table.filter(pl.col("step") >= 0)
+    if not selection.timed:
+        selection.timed.update(
+            histograms_by_category(
+                selection.log.latency.with_columns(pl.col("task_category").fill_null(UNCATEGORISED)),
+                selection.pairs,
+                policy_kind=selection.policy_kind,
+                arm=selection.arm,
+                without_missing=selection.missing == "exclude",
+            )
+        )
+    if len(names) == 1:
+        return selection.timed[names[0]]
+    empty = selection.log.latency.clear()
+    return pl.concat([empty, *(selection.timed[name] for name in names)])
 
 
-def _latency(timed: pl.DataFrame, confidence: Floats) -> Floats:
-    p95 = p95_curve(timed, confidence)
-    return np.full(confidence.size + 1, np.nan) if p95 is None else p95
+def on_missing(selection: Selection) -> OnMissing:
+    """What a request without a confidence does under a threshold."""
+    return "keep" if selection.missing == "keep" else "escalate"
+
+
+def _p95_by_step(selection: Selection, names: tuple[str, ...]) -> Floats | None:
+    if names not in selection.p95_by_step:
+        found = p95_by_step(histograms(selection, names), on_missing=on_missing(selection))
+        if found is None:
+            return None
+        selection.p95_by_step[names] = found
+    return selection.p95_by_step[names]
 
 
 def latency_estimate(value: float | None, n: int, *, level: float) -> Estimate:
@@ -226,14 +186,28 @@ def point(
     selection: Selection, name: str, sums: Sums, *, threshold: float | None, p95: float | None, level: float
 ) -> Point:
     """The figures of one policy from its totals."""
-    return Point(
-        name=name,
-        threshold=threshold,
-        accuracy=accuracy_estimate(sums, inflation=selection.accuracy_inflation, level=level),
-        cost_per_request_usd=cost_estimate(sums, inflation=selection.cost_inflation, level=level),
-        escalation_rate=escalation_estimate(sums, level=level),
-        latency_p95_s=latency_estimate(p95, int(sums.rows[0]), level=level),
-    )
+    return _several(selection, name, [sums], thresholds=[threshold], p95s=[p95], level=level)[0]
+
+
+def _several(
+    selection: Selection,
+    name: str,
+    parts: Sequence[Sums],
+    *,
+    thresholds: Sequence[float | None],
+    p95s: Sequence[float | None],
+    level: float,
+) -> list[Point]:
+    """The figures of one policy in several groups of requests."""
+    sums = joined(parts)
+    accuracies = accuracy_estimates(sums, inflation=selection.accuracy_inflation, level=level)
+    costs = cost_estimates(sums, inflation=selection.cost_inflation, level=level)
+    shares = escalation_estimates(sums, inflation=selection.cost_inflation, level=level)
+    latencies = [
+        latency_estimate(p95, int(rows), level=level) for p95, rows in zip(p95s, sums.rows, strict=True)
+    ]
+    columns = zip(thresholds, accuracies, costs, shares, latencies, strict=True)
+    return [Point(name, *figures) for figures in columns]
 
 
 def oracle_sums(at: Levels) -> Sums:
@@ -245,8 +219,8 @@ def oracle_sums(at: Levels) -> Sums:
         total=base.total + at.everywhere("oracle_sum"),
         squares=np.full(1, np.nan),
         gap=hidden,
-        cost_n=base.cost_n,
-        cost=base.cost + at.everywhere("oracle_cost_sum"),
+        cost_n=np.array([at.everywhere("oracle_cost_n")]),
+        cost=np.array([at.everywhere("oracle_cost_sum")]),
         cost_squares=np.full(1, np.nan),
         cost_gap=np.array([at.everywhere("esc_cost_gap")]),
         rows=base.rows,
@@ -259,7 +233,7 @@ def oracle_point(at: Levels, *, level: float) -> Point:
     sums = oracle_sums(at)
     n, nothing = int(sums.n[0]), "No interval: it is a bound that no router reaches."
     known = n > 0 and sums.gap[0] == 0
-    covered = known and sums.cost_gap[0] == 0 and sums.cost_n[0] >= sums.rows[0] / 2
+    covered = known and sums.cost_gap[0] == 0 and sums.cost_n[0] >= sums.n[0] / 2
     return Point(
         name="oracle",
         threshold=None,
@@ -278,14 +252,14 @@ def oracle_point(at: Levels, *, level: float) -> Point:
 
 def in_force_threshold(selection: Selection, category: str) -> float | None:
     """The latest threshold that the log says the category was routed by; None where it says none."""
-    fast, strong = selection.pairs[category]
-    wanted = None if category == UNCATEGORISED else category
-    table = selection.log.in_force.filter(
-        (pl.col("fast_model") == fast)
-        & (pl.col("strong_model") == strong)
-        & pl.col("task_category").eq_missing(pl.lit(wanted, pl.String))
-    )
-    return None if table.height == 0 else table["threshold"][0]
+    table = selection.log.in_force
+    names = ("task_category", "fast_model", "strong_model", "threshold")
+    columns = [table[name].to_list() for name in names]
+    for name, fast, strong, threshold in zip(*columns, strict=True):
+        known = UNCATEGORISED if name is None else name
+        if known == category and (fast, strong) == selection.pairs[category]:
+            return float(threshold)
+    return None
 
 
 def sums_at(sums: Sums, index: int) -> Sums:
@@ -293,36 +267,75 @@ def sums_at(sums: Sums, index: int) -> Sums:
     return Sums(*(getattr(sums, name)[index : index + 1] for name in Sums.__dataclass_fields__))
 
 
+def _curves(
+    selection: Selection, asked: Sequence[tuple[str | None, tuple[str, ...]]], *, level: float
+) -> list[Curve]:
+    """The curve of each (category or None, categories that it is about)."""
+    ats = [_levels(selection, category, names) for category, names in asked]
+    swept = [threshold_sums(at, missing=selection.missing) for at in ats]
+    kept, escalated = ([control_sums(at, name) for at in ats] for name in ("fast_only", "strong_only"))
+    timed = [_p95_by_step(selection, names) for _, names in asked]
+    tables = point_tables(selection, ats, swept, strong=escalated, timed=timed, level=level)
+    latencies = [table["latency_p95_s"] for table in tables]
+    none = [None] * len(ats)
+    p95s = [
+        _fast_p95(selection, names, at, p95)
+        for (_, names), at, p95 in zip(asked, ats, latencies, strict=True)
+    ]
+    fast = _several(selection, "fast_only", kept, thresholds=none, p95s=p95s, level=level)
+    strong = _several(selection, "strong_only", escalated, thresholds=none, p95s=none, level=level)
+    categories = [category for category, _ in asked]
+    force = _in_force(selection, categories, ats, swept, latencies=latencies, level=level)
+    return [
+        _assembled(
+            selection, names, at, table, (never, always, force.get(category)), category=category, level=level
+        )
+        for (category, names), at, table, never, always in zip(asked, ats, tables, fast, strong, strict=True)
+    ]
+
+
+def _fast_p95(selection: Selection, names: tuple[str, ...], at: Levels, p95: pl.Series) -> float | None:
+    """Never escalate: the smallest threshold, unless that escalates requests without a confidence."""
+    if at.columns["rows"][0] == 0 or on_missing(selection) == "keep":
+        smallest: float | None = p95[0]
+        return smallest
+    if names not in selection.fast_p95:
+        route = (histograms(selection, names), "fast_only", None, "keep")
+        selection.fast_p95[names] = mixed_p95([route])
+    return selection.fast_p95[names]
+
+
+def _levels(selection: Selection, category: str | None, names: tuple[str, ...]) -> Levels:
+    if category is not None:
+        return selection.levels[category]
+    return levels(selection.rows.filter(pl.col("task_category").is_in(names)))
+
+
 def _assembled(
-    selection: Selection, category: str | None, at: Levels, points: pl.DataFrame, *, level: float
+    selection: Selection,
+    names: tuple[str, ...],
+    at: Levels,
+    points: pl.DataFrame,
+    controls: tuple[Point, Point, Point | None],
+    *,
+    category: str | None,
+    level: float,
 ) -> Curve:
-    controls = {
-        name: point(selection, name, control_sums(at, name), threshold=None, p95=p95, level=level)
-        for name, p95 in (("fast_only", points["latency_p95_s"][0]), ("strong_only", None))
-    }
-    force = None
-    threshold = in_force_threshold(selection, category) if category is not None else None
-    if threshold is not None:
-        index = int(np.searchsorted(at.confidence, threshold, side="left"))
-        sums = sums_at(threshold_sums(at, missing=selection.missing), index)
-        p95 = points["latency_p95_s"][index]
-        force = point(selection, "in_force", sums, threshold=threshold, p95=p95, level=level)
-    fast, strong = controls["fast_only"], controls["strong_only"]
-    areas, reasons = _areas(points, fast, strong)
-    ranking = _ranking(at, reasons)
-    names = pooled_categories(selection) if category is None else (category,)
-    known = selection.regimes.filter(pl.col("task_category").is_in(names))
+    fast, strong, force = controls
+    found, reasons = areas(points, fast.accuracy.value, strong.accuracy.value)
+    ranked = ranking(at, reasons)
     left_out = [name for name in selection.categories if category is None and name not in names]
     if left_out:
         reasons["left_out"] = f"Left out, since this log cannot tell: {', '.join(left_out)}."
-    estimators = known["estimator"].unique().to_list()
+    known = zip(selection.regimes["task_category"], selection.regimes["estimator"], strict=True)
+    estimators = {estimator for name, estimator in known if name in names}
     pair = selection.pairs[category] if category is not None else (None, None)
     return Curve(
         task_category=category,
         fast_model=pair[0],
         strong_model=pair[1],
         policy_kind=selection.policy_kind,
-        estimator=estimators[0] if len(estimators) == 1 else "mixed",
+        estimator=estimators.pop() if len(estimators) == 1 else "mixed",
         n=int(at.everywhere("rows")),
         graded_n=int(at.everywhere("n")),
         pairs=int(at.everywhere("pairs")),
@@ -332,44 +345,30 @@ def _assembled(
         strong_only=strong,
         oracle=oracle_point(at, level=level),
         in_force=force,
-        **areas,
-        **ranking,
+        **found,
+        **ranked,
         reasons=reasons,
     )
 
 
-def _areas(
-    points: pl.DataFrame, fast: Point, strong: Point
-) -> tuple[dict[str, float | None], dict[str, str]]:
-    """The field's area metrics of an exact curve, null with a reason where they are undefined."""
-    areas: dict[str, float | None] = {"apgr": None, "cpt50": None, "cpt80": None, "aiq": None}
-    reasons: dict[str, str] = {}
-    low, high = fast.accuracy.value, strong.accuracy.value
-    if low is None or high is None or not points["identified"].all():
-        reasons |= dict.fromkeys(areas, "This log does not hold both outcomes on every route.")
-        return areas, reasons
-    share, accuracy = points["escalation_rate"].to_numpy(), points["accuracy"].to_numpy()
-    ends = {"fast_accuracy": low, "strong_accuracy": high}
-    areas["apgr"] = apgr(share, accuracy, **ends)
-    areas["cpt50"] = cpt(share, accuracy, **ends, share=0.5)
-    areas["cpt80"] = cpt(share, accuracy, **ends, share=0.8)
-    if areas["apgr"] is None:
-        reasons |= dict.fromkeys(
-            ("apgr", "cpt50", "cpt80"), "The strong model is not better than the fast one."
-        )
-    cost = points["cost_per_request_usd"]
-    areas["aiq"] = None if cost.has_nulls() else aiq(cost.to_numpy(), accuracy)
-    if areas["aiq"] is None:
-        reasons["aiq"] = "Costs are missing, or every threshold costs the same."
-    return areas, reasons
-
-
-def _ranking(at: Levels, reasons: dict[str, str]) -> dict[str, float | None]:
-    """AUROC and ECE of the confidence, over requests whose fast answer is graded."""
-    right, wrong = at.columns["fast_right"][1:], at.columns["fast_wrong"][1:]
-    found = {"auroc": auroc(right, wrong), "ece": ece(at.confidence, right, wrong)}
-    if found["auroc"] is None:
-        reasons["auroc"] = "Fast answers are all right, all wrong or not graded."
-    if found["ece"] is None:
-        reasons["ece"] = "No graded fast answer has a confidence."
-    return found
+def _in_force(
+    selection: Selection,
+    categories: Sequence[str | None],
+    ats: Sequence[Levels],
+    swept: Sequence[Sums],
+    *,
+    latencies: Sequence[pl.Series],
+    level: float,
+) -> dict[str | None, Point]:
+    """The policy in force of the categories where it is known."""
+    found: dict[str | None, tuple[Sums, float, float | None]] = {}
+    for category, at, sums, p95 in zip(categories, ats, swept, latencies, strict=True):
+        threshold = None if category is None else in_force_threshold(selection, category)
+        if threshold is not None:
+            index = int(np.searchsorted(at.confidence, threshold, side="left"))
+            found[category] = (sums_at(sums, index), threshold, p95[index])
+    if not found:
+        return {}
+    sums_of, thresholds, p95s = zip(*found.values(), strict=True)
+    points = _several(selection, "in_force", sums_of, thresholds=thresholds, p95s=p95s, level=level)
+    return dict(zip(found, points, strict=True))

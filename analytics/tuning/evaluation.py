@@ -100,9 +100,10 @@ def in_force_policy(selection: Selection) -> ThresholdPolicy | None:
         )  # fmt: skip
     if not categories:
         return None
-    return ThresholdPolicy(
-        policy_kind=selection.policy_kind, default=Default(route="strong_only"), categories=categories
-    )
+    # Requests without a category follow the default.
+    own = categories.pop(UNCATEGORISED, None)
+    default = Default("strong_only") if own is None else Default(own.route, own.threshold, own.on_missing)
+    return ThresholdPolicy(policy_kind=selection.policy_kind, default=default, categories=categories)
 
 
 def evaluate(

@@ -12,6 +12,7 @@ Indices = NDArray[np.intp]
 TOLERANCE = 1e-12
 """Shares closer than this are equal: two of the same counts may differ in the last bit."""
 _SWEEPS = 8
+_FEW = 128
 
 
 def pareto(cost: ArrayLike, correct: ArrayLike) -> Indices:
@@ -45,8 +46,8 @@ def hull(cost: ArrayLike, correct: ArrayLike) -> Indices:
     vertices = pareto(cost, correct)
     costs, gains = _floats(cost), _floats(correct)
     # A point under the line between its neighbours is no vertex, whatever happens to them: whole sweeps
-    # remove nearly all of those at once; the monotone chain settles the rest.
-    for _ in range(_SWEEPS):
+    # remove nearly all of those at once; the monotone chain settles the rest, and few points alone.
+    for _ in range(_SWEEPS if vertices.size > _FEW else 0):
         price = icer(costs, gains, along=vertices)
         under = np.flatnonzero(price[:-1] >= price[1:]) + 1
         if not under.size:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+import polars as pl
+
 from analytics.estimate import Estimate, rounded
 from analytics.logs.prices import price_map_date
-from analytics.logs.schema import PICK_FOLDS, REPORT_FOLDS
+from analytics.logs.schema import PICK_FOLDS, REPORT_FOLDS, UNCATEGORISED
 from analytics.policy import Difference, Evidence, Goal, Overall, Score, ThresholdPolicy
 from analytics.tuning.baselines import baselines, control_points
 from analytics.tuning.curve import Point
@@ -28,6 +30,7 @@ from analytics.tuning.optimism import optimism
 from analytics.tuning.outcome import notes, sentence
 from analytics.tuning.picking import Pick, bare_policy, margin_of, pick
 
+FILTERS = "x-filters"
 PICKED_ON, REPORTED_ON = "folds 0-9", "folds 10-19"
 
 
@@ -46,6 +49,8 @@ class Tuning:
         reference: What the goal was measured against, ``strong`` or ``in-force``.
         reaches_goal: Whether the held-out rows meet the goal; None where that cannot be told.
         price_usd: What the policy pays for its dearest additional correct answer, USD; None without costs.
+        left_out: Categories that no overall figure is about, since the log cannot tell.
+        left_out_share: Their share of the requests.
         sentence: The outcome in one or two sentences.
         notes: Sentences on what was left out or assumed.
     """
@@ -60,6 +65,8 @@ class Tuning:
     reference: str
     reaches_goal: bool | None
     price_usd: float | None
+    left_out: tuple[str, ...]
+    left_out_share: float
     sentence: str
     notes: tuple[str, ...] = ()
 
@@ -112,6 +119,8 @@ def tune(selection: Selection, goal: Goal, *, created: datetime | None = None) -
         reference=picked.reference,
         reaches_goal=reaches,
         price_usd=picked.price_usd if picked.costs_known else None,
+        left_out=tuple(name for name in selection.categories if name not in covered),
+        left_out_share=_share(selection, covered),
         sentence=sentence(
             asked,
             picked,
@@ -121,6 +130,12 @@ def tune(selection: Selection, goal: Goal, *, created: datetime | None = None) -
         ),
         notes=(*selection.notes, *notes(selection, picked, held_out)),
     )
+
+
+def _share(selection: Selection, covered: tuple[str, ...]) -> float:
+    rows = selection.rows.group_by(pl.col("task_category").is_in(covered)).agg(pl.col("rows").sum())
+    left = float(rows.filter(~pl.col("task_category"))["rows"].sum())
+    return left / max(float(rows["rows"].sum()), 1.0)
 
 
 def _reaches(
@@ -201,8 +216,22 @@ def _documented(
         difference_to_in_force=Difference(accuracy=_shown(vs_in_force[None].accuracy))
         if vs_in_force
         else None,
+        extra=_filters(selection),
         versions={name: version(name) for name in ("tiertune", "duckdb", "polars", "numpy")},
     )
+
+
+def _filters(selection: Selection) -> dict[str, object]:
+    """What of the log the policy was tuned on, where that is not all of it, for ``evaluate`` to repeat."""
+    found: dict[str, object] = {}
+    every = selection.log.cells["task_category"].fill_null(UNCATEGORISED).unique()
+    if len(selection.categories) < every.len():
+        found["categories"] = list(selection.categories)
+    if selection.arm is not None:
+        found["arm"] = selection.arm
+    if selection.missing == "exclude":
+        found["missing"] = "exclude"
+    return {FILTERS: found} if found else {}
 
 
 def _shown(estimate: Estimate) -> Estimate | None:

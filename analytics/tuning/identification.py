@@ -27,7 +27,7 @@ CONTRIBUTIONS = (
     "keep_cost_n", "keep_cost_sum", "keep_cost_sq", "esc_cost_n", "esc_cost_sum", "esc_cost_sq",
     "esc_cost_gap", "fast_cost_n", "fast_cost_sum", "fast_cost_sq",
     "strong_cost_n", "strong_cost_sum", "strong_cost_sq",
-    "oracle_sum", "oracle_cost_sum", "served_sum", "served_sq", "served_gap",
+    "oracle_sum", "oracle_cost_n", "oracle_cost_sum", "served_sum", "served_sq", "served_gap",
 )  # fmt: skip
 
 
@@ -219,6 +219,8 @@ def _accuracy() -> list[pl.Expr]:
     yf, ys = pl.col("fast_correct_sum"), pl.col("strong_correct_sum")
     yf2, ys2, yx = pl.col("fast_correct_sq"), pl.col("strong_correct_sq"), pl.col("correct_x")
     counted, both = pl.col("counted"), fast & strong
+    # What the oracle costs is known where every cost that it may need is.
+    priced = counted & pl.col("fast_cost_known") & (pl.col("strong_cost_known") | ~both)
     # A sampled row needs its fast grade (the difference is taken from it); any other only the strong one.
     known = pl.when(sampled).then(fast).otherwise(strong)
     d2 = ys2 - 2 * yx + yf2
@@ -239,7 +241,10 @@ def _accuracy() -> list[pl.Expr]:
         _only(both, w * (ys - yf)).alias("gain_sum"),
         _only(both, w * w * d2).alias("gain_sq"),
         _only(both, w * pl.col("gain_sum")).alias("oracle_sum"),
-        _only(both, w * pl.col("gain_cost_sum")).alias("oracle_cost_sum"),
+        _only(priced, n).alias("oracle_cost_n"),
+        _only(priced, pl.col("fast_cost_sum") + _only(both, w * pl.col("gain_cost_sum"))).alias(
+            "oracle_cost_sum"
+        ),
         _only(served_known, served).alias("served_sum"),
         _only(served_known, served_sq).alias("served_sq"),
         _only(counted & ~served_known, n).alias("served_gap"),
@@ -254,16 +259,19 @@ def _costs() -> list[pl.Expr]:
     kf, kf2 = pl.col("fast_cost_sum"), pl.col("fast_cost_sq")
     ks, ks2, kx = pl.col("strong_cost_sum"), pl.col("strong_cost_sq"), pl.col("cost_x")
     router = pl.col("router_cost_sum")
+    # Cells hold no squares of the router's cost: within a cell it counts as constant, its mean.
+    router_each = router / n
     sampled = pl.col("kept") & pl.col("shadow_cost")
     strong_seen = strong | sampled
     called = strong | pl.col("strong_graded") | pl.col("escalated")
     esc_known = pl.when(predictive).then(strong_seen).otherwise(fast & strong_seen)
     esc = pl.when(predictive).then(wc * ks + router).otherwise(kf + wc * ks)
-    esc_sq = pl.when(predictive).then(wc * wc * ks2).otherwise(kf2 + 2 * wc * kx + wc * wc * ks2)
+    routed_sq = wc * wc * ks2 + router_each * (2 * wc * ks + router)
+    esc_sq = pl.when(predictive).then(routed_sq).otherwise(kf2 + 2 * wc * kx + wc * wc * ks2)
     return [
         _only(fast, n).alias("keep_cost_n"),
         _only(fast, kf + router).alias("keep_cost_sum"),
-        _only(fast, kf2).alias("keep_cost_sq"),
+        _only(fast, kf2 + router_each * (2 * kf + router)).alias("keep_cost_sq"),
         _only(esc_known, n).alias("esc_cost_n"),
         _only(esc_known, esc).alias("esc_cost_sum"),
         _only(esc_known, esc_sq).alias("esc_cost_sq"),

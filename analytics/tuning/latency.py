@@ -3,6 +3,7 @@
 Bins are 1% wide on a log scale, so a percentile is exact to half a percent and histograms of parts add.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
 
 import duckdb
@@ -76,16 +77,70 @@ def latency_cells(
     return found
 
 
-def p95_curve(histograms: pl.DataFrame, confidence: Floats) -> Floats | None:
+def histograms_by_category(
+    histograms: pl.DataFrame,
+    pairs: Mapping[str, tuple[str, str]],
+    *,
+    policy_kind: str,
+    arm: str | None = None,
+    without_missing: bool = False,
+) -> dict[str, pl.DataFrame]:
+    """The histograms of each category's pair.
+
+    Args:
+        histograms: Rows of ``latency_cells``.
+        pairs: Of each category the (fast, strong) pair.
+        policy_kind: ``cascade`` or ``predictive``.
+        arm: The only arm of an experiment that counts; None for all.
+        without_missing: Leave requests without a confidence out.
+    """
+    parts = histograms.partition_by("task_category", as_dict=True, maintain_order=False)
+    found = {}
+    for name, (fast, strong) in pairs.items():
+        wanted = (
+            (pl.col("policy_kind") == policy_kind)
+            & pl.col("fast_model").eq_missing(pl.lit(fast))
+            & pl.col("strong_model").eq_missing(pl.lit(strong))
+        )
+        if arm is not None:
+            wanted &= pl.col("arm") == arm
+        if without_missing:
+            wanted &= pl.col("step") >= 0
+        found[name] = parts.get((name,), histograms.clear()).filter(wanted)
+    return found
+
+
+def p95_curve(histograms: pl.DataFrame, confidence: Floats, *, on_missing: str = "escalate") -> Floats | None:
     """95th percentile of latency at each threshold, seconds.
 
     Args:
         histograms: Rows of ``latency_cells`` of the requests in question.
         confidence: The distinct confidences that are thresholds, ascending, shape ``(m,)``.
+        on_missing: What a missing confidence does (``escalate`` or ``keep``).
 
     Returns:
         Shape ``(m + 1,)``, the last for "escalate all"; NaN where less than 95% of the requests have
         the latency that their route needs. None where the log has no latencies.
+    """
+    by_step = p95_by_step(histograms, on_missing=on_missing)
+    return None if by_step is None else at_steps(by_step, confidence)
+
+
+def at_steps(by_step: Floats, confidence: Floats) -> Floats:
+    """The values of ``p95_by_step`` at each threshold and at "escalate all", shape ``(m + 1,)``."""
+    found: Floats = by_step[np.append(np.floor(confidence * STEPS).astype(int), STEPS + 1)]
+    return found
+
+
+def p95_by_step(histograms: pl.DataFrame, *, on_missing: str = "escalate") -> Floats | None:
+    """95th percentile of latency at each multiple of 2**-7, seconds, and at "escalate all".
+
+    Args:
+        histograms: Rows of ``latency_cells`` of the requests in question.
+        on_missing: What a missing confidence does (``escalate`` or ``keep``).
+
+    Returns:
+        Shape ``(STEPS + 2,)``; NaN and None as in ``p95_curve``.
     """
     timed = histograms.filter(pl.col("route") != "rows")
     if timed.height == 0:
@@ -105,14 +160,12 @@ def p95_curve(histograms: pl.DataFrame, confidence: Floats) -> Floats | None:
     np.add.at(rows, counted["step"].to_numpy() + 1, counted["weight"].to_numpy())
     above = np.concatenate([np.cumsum(tables["keep"][:0:-1], axis=0)[::-1], np.zeros((1, shape[1]))])
     below = np.concatenate([np.zeros((1, shape[1])), np.cumsum(tables["escalate"][1:], axis=0)])
-    mixed = np.cumsum(above + below + tables["escalate"][0], axis=1)
+    mixed = np.cumsum(above + below + tables[on_missing][0], axis=1)
     total = mixed[:, -1]
     place = (mixed < QUANTILE * total[:, None]).sum(axis=1)
     middle = WIDTH ** (first + place + 0.5)
-    by_step = np.where(total >= LEAST_COVERED * rows.sum(), middle, np.nan)
-    steps = np.append(np.floor(confidence * STEPS).astype(int), STEPS + 1)
-    found: Floats = by_step[steps]
-    return found
+    by_step: Floats = np.where(total >= LEAST_COVERED * rows.sum(), middle, np.nan)
+    return by_step
 
 
 def mixed_p95(parts: list[tuple[pl.DataFrame, str, float | None, str]]) -> float | None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from analytics.errors import TiertuneError
+from analytics.estimate import Floats
 from analytics.logs.facts import Facts, facts, in_force
 from analytics.logs.schema import UNCATEGORISED
 from analytics.policy import PolicyKind
 from analytics.tuning.cells import SUMS, cells
 from analytics.tuning.identification import GROUP, Missing, contributions, regimes
 from analytics.tuning.latency import latency_cells
+from analytics.tuning.sums import Levels, levels_by_category
 
 if TYPE_CHECKING:
     from analytics.logs.store import Store
@@ -62,6 +64,10 @@ class Selection:
         accuracy_inflation: Design effect of several requests per user on accuracies, at least 1.
         cost_inflation: The same for costs.
         notes: Sentences on what was left out.
+        levels: ``rows`` of each category by confidence, see ``sums.levels``.
+        timed: Latency histograms of each category, filled when first asked for.
+        p95_by_step: 95th percentile of latency of groups of categories, filled as they are asked for.
+        fast_p95: The same for never escalating, requests without a confidence included.
     """
 
     log: Log
@@ -75,6 +81,10 @@ class Selection:
     accuracy_inflation: float = 1.0
     cost_inflation: float = 1.0
     notes: tuple[str, ...] = field(default=())
+    levels: dict[str, Levels] = field(default_factory=dict)
+    timed: dict[str, pl.DataFrame] = field(default_factory=dict)
+    p95_by_step: dict[tuple[str, ...], Floats | None] = field(default_factory=dict)
+    fast_p95: dict[tuple[str, ...], float | None] = field(default_factory=dict)
 
 
 def read_log(
@@ -148,6 +158,7 @@ def select(
         accuracy_inflation=accuracy,
         cost_inflation=cost,
         notes=notes,
+        levels=levels_by_category(rows),
     )
 
 
@@ -195,14 +206,26 @@ def _inflation(rows: pl.DataFrame) -> tuple[float, float]:
         G / (G - 1) * sum((Y_g - R N_g)^2) / N^2.
     """
     folds = rows.group_by("fold").agg(
-        pl.col("n", "keep_sum", "keep_sq", "keep_gap").sum(),
+        pl.col("n", "pairs", "gain_sum", "gain_sq").sum(),
+        pl.col("keep_sum", "keep_sq", "keep_gap", "esc_sum", "esc_sq", "esc_gap").sum(),
         pl.col("fast_cost_n", "fast_cost_sum", "fast_cost_sq").sum(),
+        pl.col("strong_cost_n", "strong_cost_sum", "strong_cost_sq").sum(),
+        pl.col("rows").filter(pl.col("confidence").is_not_null()).sum().alias("routed_n"),
+        (pl.col("rows") * pl.col("confidence")).sum().alias("routed_sum"),
+        (pl.col("rows") * pl.col("confidence") ** 2).sum().alias("routed_sq"),
     )
-    observed = folds.with_columns((pl.col("n") - pl.col("keep_gap")).alias("keep_n"))
-    return (
-        _design_effect(observed, "keep_n", "keep_sum", "keep_sq"),
-        _design_effect(observed, "fast_cost_n", "fast_cost_sum", "fast_cost_sq"),
+    observed = folds.with_columns(
+        (pl.col("n") - pl.col("keep_gap")).alias("keep_n"),
+        (pl.col("n") - pl.col("esc_gap")).alias("esc_n"),
+        pl.col("pairs").alias("gain_n"),
     )
+    # A policy mixes both answers, and who is escalated: users may differ in any of them. The largest
+    # effect is taken, so that an interval is too wide rather than too narrow.
+    accuracy, cost = (
+        max(_design_effect(observed, f"{name}_n", f"{name}_sum", f"{name}_sq") for name in names)
+        for names in (("keep", "esc", "gain"), ("fast_cost", "strong_cost", "routed"))
+    )
+    return accuracy, cost
 
 
 def _design_effect(folds: pl.DataFrame, n: str, total: str, squares: str) -> float:

@@ -156,10 +156,10 @@ def _solved_overall(
     goal: Goal, options: Mapping[str, Candidates], *, strict: bool
 ) -> tuple[dict[str, int], float | None]:
     n = sum(item.n for item in options.values())
-    if len(options) == 1 and goal.name in {"non-inferior", "min-accuracy"}:
-        # One category needs no price: the cheapest candidate that reaches the goal, on the hull or not.
+    if len(options) == 1:
+        # One category needs no price: the best candidate that reaches the goal, on the hull or not.
         ((name, item),) = options.items()
-        number = cheapest(item, _needed(goal, options, n))
+        number = _alone(goal, item)
         if number is not None:
             return {name: number}, None
     path = joint_frontier(options)
@@ -167,8 +167,24 @@ def _solved_overall(
     if step is None:
         if strict:
             raise InsufficientDataError(_unreachable(goal, path, n))
-        step = path[-1]
+        step = path[0 if goal.name == "budget" else -1]
     return step.choice, step.price
+
+
+def _alone(goal: Goal, item: Candidates) -> int | None:
+    """The best candidate of a category by a goal with a limit; None without one, or if none keeps it."""
+    if goal.name == "value":
+        return None
+    if goal.name == "budget":
+        within = np.flatnonzero(item.cost <= (goal.budget_usd or 0.0) * item.cost_n * (1 + 1e-12))
+        return int(within[np.argmax(item.correct[within])]) if within.size else None
+    needed = _needed(goal, {"": item}, item.n)
+    if goal.name != "accuracy-per-dollar":
+        return cheapest(item, needed)
+    reaching = np.flatnonzero(item.correct >= needed - 1e-9 * max(item.n, 1.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(item.cost > 0, item.correct / item.cost, np.inf)[reaching]
+    return int(reaching[np.argmax(ratio)]) if reaching.size else None
 
 
 def margin_of(goal: Goal) -> float:

@@ -20,27 +20,25 @@ if tuning is None:
     untuned(QUESTION, reason, state.curve(), warnings)
     st.stop()
 
-whole = state.whole(tuning, goal)
-components.title_block(QUESTION, story.overview_answer(whole.tuning, tuning))
-policy, strong = whole.tuning.held_out.overall, whole.tuning.controls["strong_only"]
+pooled = state.curve()
+components.title_block(QUESTION, story.overview_answer(tuning))
+policy, strong = tuning.held_out.overall, tuning.controls["strong_only"]
 components.cards(
     [
         components.card("Accuracy", policy.accuracy, "percent", hint="Of the recommended policy."),
         components.card("Cost per request", policy.cost_per_request_usd, "money"),
-        components.card("Saved vs strong", whole.tuning.vs_strong[None].saved, "percent", digits=0),
-        components.card(
-            "Escalated", policy.escalation_rate, "percent", digits=0, note=story.today(whole.tuning)
-        ),
+        components.card("Saved vs strong", tuning.vs_strong[None].saved, "percent", digits=0),
+        components.card("Escalated", policy.escalation_rate, "percent", digits=0, note=story.today(tuning)),
         components.ratio_card("Correct per $", story.per_dollar(policy), "strong", story.per_dollar(strong)),
     ]
 )
-marks = story.marks(whole.tuning)
+marks = story.marks(tuning)
 components.chart(
-    plane.strategies(whole.pooled, marks),
+    plane.strategies(pooled, marks),
     key="plane",
-    title=plane.title(whole.pooled),
+    title=plane.title(pooled),
     alt=plane.described(marks),
-    note=plane.reading(whole.pooled) + story.left_out(whole.left_out, whole.share),
+    note=plane.reading(pooled) + story.left_out(tuning),
 )
 for title, body in warnings:
     components.finding(title, body)
@@ -73,4 +71,4 @@ with picture:
         "A hollow square is today, a filled circle the recommended policy: held-out cost per request times "
         "the requests of this log."
     )
-components.provenance([*evidence.of_tuning(tuning, selection), *evidence.of_curve(whole.pooled)])
+components.provenance([*evidence.of_tuning(tuning, selection), *evidence.of_curve(pooled)])

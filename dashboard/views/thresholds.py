@@ -48,8 +48,7 @@ with table:
         file="tiertune-thresholds",
     )
 with meter:
-    whole = state.whole(tuning, goal)
-    figure, alt = optimism.meter(whole.tuning), optimism.described(whole.tuning)
+    figure, alt = optimism.meter(tuning), optimism.described(tuning)
     components.bare_chart(figure, key="optimism", alt=alt)
-    components.caption(optimism.READING + story.left_out(whole.left_out, whole.share))
+    components.caption(optimism.READING + story.left_out(tuning))
 components.provenance([*evidence.of_tuning(tuning, selection), *evidence.of_curve(curve)])

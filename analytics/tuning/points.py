@@ -1,0 +1,100 @@
+"""The rows of curves: the figures of every threshold, of many categories in one go.
+
+Only cumulative sums go category by category; all else is elementwise, so that twenty curves cost little
+more than one.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from analytics.estimate import Floats, mean_band
+from analytics.tuning.latency import at_steps
+from analytics.tuning.log import Selection
+from analytics.tuning.sums import Levels, Sums, accuracy_band, cost_band, joined
+
+
+def point_tables(
+    selection: Selection,
+    ats: Sequence[Levels],
+    swept: Sequence[Sums],
+    *,
+    strong: Sequence[Sums],
+    timed: Sequence[Floats | None],
+    level: float,
+) -> list[pl.DataFrame]:
+    """The ``points`` of a curve, one table for each of several groups of requests.
+
+    Args:
+        selection: The rows in question.
+        ats: What each confidence contributes, group by group.
+        swept: The groups' ``threshold_sums``.
+        strong: The groups' totals under ``strong_only``.
+        timed: The groups' ``latency.p95_by_step``; None without latencies.
+        level: Coverage of the intervals.
+
+    Returns:
+        Tables with the columns that ``curve`` describes.
+    """
+    if not ats:
+        return []
+    sums = joined(swept)
+    accuracy = accuracy_band(sums, inflation=selection.accuracy_inflation, level=level)
+    cost = cost_band(sums, inflation=selection.cost_inflation, level=level)
+    sizes = [at.confidence.size + 1 for at in ats]
+    strong_cost = cost_band(joined(strong))["value"]
+    right = np.where(sums.gap == 0, sums.total, np.nan)
+    none = np.array([np.nan])
+    columns = {
+        "threshold": np.concatenate([part for at in ats for part in (at.confidence, none)]),
+        "low_edge": np.concatenate([part for at in ats for part in (none, at.confidence)]),
+        "escalation_rate": sums.escalated / np.maximum(sums.rows, 1.0),
+        "escalated_n": sums.escalated.astype(np.int64),
+        "accuracy": accuracy["value"],
+        "accuracy_low": accuracy["low"],
+        "accuracy_high": accuracy["high"],
+        "bound_low": accuracy["bound_low"],
+        "bound_high": accuracy["bound_high"],
+        "identified": (sums.gap == 0) & (sums.n > 0),
+        "cost_per_request_usd": cost["value"],
+        "cost_low": cost["low"],
+        "cost_high": cost["high"],
+        "cost_per_correct_usd": _ratio(cost["value"] * sums.n, right),
+        "latency_p95_s": np.concatenate([_latency(steps, at) for steps, at in zip(timed, ats, strict=True)]),
+        **_versus_strong(selection, ats, np.array(sizes), level=level),
+        "saved": 1 - _ratio(cost["value"], np.repeat(strong_cost, sizes)),
+    }
+    # Of a dict of long arrays Polars would start threads, which costs more than all of this.
+    table = pl.DataFrame([pl.Series(name, column, nan_to_null=True) for name, column in columns.items()])
+    ends = np.cumsum(sizes)
+    return [table.slice(int(end) - size, size) for end, size in zip(ends, sizes, strict=True)]
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(below > 0, above / below, np.nan)
+
+
+def _latency(by_step: Floats | None, at: Levels) -> Floats:
+    if by_step is None:
+        return np.full(at.confidence.size + 1, np.nan)
+    return at_steps(by_step, at.confidence)
+
+
+def _versus_strong(
+    selection: Selection, ats: Sequence[Levels], sizes: np.ndarray, *, level: float
+) -> dict[str, Floats]:
+    """Accuracy minus always strong: only the requests that are kept can differ."""
+    kept = ("gain_sum", "gain_sq", "keep_gap", "esc_gap")
+    nothing = (None,) * len(kept)
+    swept = [at.swept(kept, nothing, missing=selection.missing) for at in ats]
+    lost, squares, keep_gap, escalate_gap = np.concatenate(swept, axis=1)
+    n = np.repeat([at.everywhere("n") for at in ats], sizes)
+    low, high = mean_band(-lost, squares, n, level=level, inflation=selection.accuracy_inflation)
+    known = (keep_gap + escalate_gap == 0) & (n > 0)
+    return {
+        "vs_strong": np.where(known, -lost / np.maximum(n, 1), np.nan),
+        "vs_strong_low": np.where(known, low, np.nan),
+        "vs_strong_high": np.where(known, high, np.nan),
+    }

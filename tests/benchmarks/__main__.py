@@ -1,0 +1,100 @@
+"""``python -m tests.benchmarks``: speed against pandas and Polars; equal results are asserted first."""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.benchmarks import collapse, curves, loading, sweep, workload
+from tests.benchmarks.timing import Section
+
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+SECTIONS = ("sweep", "curves", "collapse", "loading")
+PACKAGES = ("duckdb", "polars", "pandas", "numpy", "pyarrow")
+
+
+def main() -> int:
+    """Measure, print, and say by the exit code whether every goal was met."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the rows; goals are not judged")
+    parser.add_argument("--write", action="store_true", help=f"write the figures to {PAGE.name} as well")
+    parser.add_argument("--only", choices=SECTIONS, action="append", help="measure only this; repeatable")
+    options = parser.parse_args()
+    if options.write and (options.quick or options.only):
+        parser.error("--write publishes a full run")
+    found = []
+    with tempfile.TemporaryDirectory(prefix="tiertune-bench-") as folder:
+        for section in _sections(Path(folder), options.only or SECTIONS, quick=options.quick):
+            print("\n".join(_text(section)), flush=True)
+            found.append(section)
+    print(_machine())
+    if options.write:
+        PAGE.write_text(_page(found), encoding="utf-8")
+    met = all(goal.met for section in found for goal in section.goals)
+    return 0 if met or options.quick else 1
+
+
+def _sections(folder: Path, asked: list[str] | tuple[str, ...], *, quick: bool) -> Iterator[Section]:
+    million = 100_000 if quick else 1_000_000
+    paired = folder / "paired.parquet"
+    if "sweep" in asked or "curves" in asked:
+        workload.write_decisions(paired, rows=million)
+    if "sweep" in asked:
+        yield sweep.section(paired, rows=million, repeats=3 if quick else 9, slow_repeats=1 if quick else 3)
+    if "curves" in asked:
+        yield curves.section(paired, rows=million, repeats=5 if quick else 15)
+    if "collapse" in asked:
+        path = folder / "ten.parquet"
+        workload.write_decisions(path, rows=10 * million, ungraded=0.1)
+        yield collapse.section(path, rows=10 * million, repeats=2 if quick else 5)
+        path.unlink()
+    if "loading" in asked:
+        path = folder / "upload.csv"
+        workload.write_upload(path, rows=million)
+        yield loading.section(path, folder, rows=million, repeats=1 if quick else 2)
+
+
+def _text(section: Section) -> list[str]:
+    """A section as Markdown."""
+    first = section.timings[0].median
+    lines = [f"## {section.title}", "", section.method, ""]
+    lines += ["| what | median (range, runs) | against the first |", "|---|---|---|"]
+    lines += [
+        f"| {timing.name} | {timing.text()} | {timing.median / first:.2f} |" for timing in section.timings
+    ]
+    lines += ["", "| goal | measured | |", "|---|---|---|"]
+    lines += [
+        f"| {goal.text} | {goal.measured} | {'met' if goal.met else 'MISSED'} |" for goal in section.goals
+    ]
+    return [*lines, "", *(line for remark in section.remarks for line in (remark, ""))]
+
+
+def _machine() -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return (
+        f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}; "
+        f"Python {platform.python_version()}, {packages}."
+    )
+
+
+def _page(sections: list[Section]) -> str:
+    lines = [
+        "# Benchmarks", "",
+        "Written by `python -m tests.benchmarks --write`; `make bench` measures anew.", "",
+        f"{datetime.now(UTC):%d %B %Y}, {_machine()}", "",
+        "Synthetic requests, the same at every run, in no order of confidence or category. Results are",
+        "checked for equality before anything is timed. Contestants take turns after an uncounted round; a",
+        "slow one takes part in fewer rounds and says so. Figures are medians with ranges. The machine is",
+        "shared: read ratios, not seconds.", "",
+    ]  # fmt: skip
+    return "\n".join([*lines, *(line for section in sections for line in _text(section))]).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
