@@ -6,8 +6,9 @@ import polars as pl
 
 from analytics.estimate import Estimate, undefined
 from analytics.tuning.curve import Point, oracle_point
-from analytics.tuning.evaluation import Evaluation, evaluate, everywhere, in_force_policy
+from analytics.tuning.evaluation import Evaluation, evaluate
 from analytics.tuning.log import Selection
+from analytics.tuning.policy_sums import everywhere, in_force_policy
 from analytics.tuning.sums import levels
 
 

@@ -102,12 +102,14 @@ def candidates(grid: Grid, name: str) -> Candidates | str:
     selection, whole, some = grid.selection, grid.all_rows[name], grid.picked[name]
     everything = _options(whole, whole.confidence, selection)
     figures = _options(some, whole.confidence, selection)
-    cost = figures.cost / np.maximum(figures.cost_n, 1) * figures.rows
+    cost = figures.cost
     if not grid.costs_known:
         cost = figures.escalated
     known = (everything.gap == 0) & (everything.n > 0)
     if grid.costs_known:
-        known &= (everything.cost_gap == 0) & (everything.cost_n * 2 >= everything.rows)
+        known &= (
+            (everything.cost_gap == 0) & (everything.cost_n * 2 >= everything.rows) & (figures.cost_gap == 0)
+        )
     known &= _fast_enough(grid, name)
     # Options are fast_only, each threshold, escalate all, strong_only. "Escalate all" after a fast call
     # is strong_only at a higher price; without missing confidences the smallest threshold is fast_only.

@@ -32,7 +32,9 @@ def _rounded(grade: str) -> str:
 
 
 def _probability(column: str) -> str:
-    return f"CASE WHEN $bin_{column} THEN least(floor({column} * 20) + 0.5, 19.5) / 20 ELSE {column} END"
+    # Bins of 1% on a log scale: a weight is the reciprocal, so small probabilities need fine ones.
+    binned = f"least(pow(1.01, round(ln({column}) / ln(1.01))), 1.0)"
+    return f"CASE WHEN $bin_{column} THEN {binned} ELSE {column} END"
 
 
 _BOTH = "fast_correct IS NOT NULL AND strong_correct IS NOT NULL"

@@ -11,7 +11,7 @@ from analytics.logs.schema import UNCATEGORISED
 from analytics.policy import OnMissing
 from analytics.tuning.areas import areas, ranking
 from analytics.tuning.latency import histograms_by_category, mixed_p95, p95_by_step
-from analytics.tuning.log import Selection
+from analytics.tuning.log import Selection, largest_weight
 from analytics.tuning.points import point_tables
 from analytics.tuning.sums import (
     Levels,
@@ -183,10 +183,19 @@ def latency_estimate(value: float | None, n: int, *, level: float) -> Estimate:
 
 
 def point(
-    selection: Selection, name: str, sums: Sums, *, threshold: float | None, p95: float | None, level: float
+    selection: Selection,
+    name: str,
+    sums: Sums,
+    *,
+    threshold: float | None,
+    p95: float | None,
+    level: float,
+    spread: float = 1.0,
 ) -> Point:
-    """The figures of one policy from its totals."""
-    return _several(selection, name, [sums], thresholds=[threshold], p95s=[p95], level=level)[0]
+    """The figures of one policy from its totals; ``spread`` widens the interval of its accuracy."""
+    return _several(selection, name, [sums], thresholds=[threshold], p95s=[p95], level=level, spread=spread)[
+        0
+    ]
 
 
 def _several(
@@ -197,10 +206,11 @@ def _several(
     thresholds: Sequence[float | None],
     p95s: Sequence[float | None],
     level: float,
+    spread: float = 1.0,
 ) -> list[Point]:
     """The figures of one policy in several groups of requests."""
     sums = joined(parts)
-    accuracies = accuracy_estimates(sums, inflation=selection.accuracy_inflation, level=level)
+    accuracies = accuracy_estimates(sums, inflation=selection.accuracy_inflation * spread, level=level)
     costs = cost_estimates(sums, inflation=selection.cost_inflation, level=level)
     shares = escalation_estimates(sums, inflation=selection.cost_inflation, level=level)
     latencies = [
@@ -275,7 +285,8 @@ def _curves(
     swept = [threshold_sums(at, missing=selection.missing) for at in ats]
     kept, escalated = ([control_sums(at, name) for at in ats] for name in ("fast_only", "strong_only"))
     timed = [_p95_by_step(selection, names) for _, names in asked]
-    tables = point_tables(selection, ats, swept, strong=escalated, timed=timed, level=level)
+    weights = [largest_weight(selection, names) for _, names in asked]
+    tables = point_tables(selection, ats, swept, strong=escalated, timed=timed, weights=weights, level=level)
     latencies = [table["latency_p95_s"] for table in tables]
     none = [None] * len(ats)
     p95s = [

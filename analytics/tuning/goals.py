@@ -17,18 +17,12 @@ from analytics.logs.schema import PICK_FOLDS, REPORT_FOLDS, UNCATEGORISED
 from analytics.policy import Difference, Evidence, Goal, Overall, Score, ThresholdPolicy
 from analytics.tuning.baselines import baselines, control_points
 from analytics.tuning.curve import Point
-from analytics.tuning.evaluation import (
-    Comparison,
-    Evaluation,
-    compared,
-    evaluate,
-    everywhere,
-    in_force_policy,
-)
+from analytics.tuning.evaluation import Comparison, Evaluation, compared, evaluate
 from analytics.tuning.log import Selection
 from analytics.tuning.optimism import optimism
 from analytics.tuning.outcome import notes, sentence
 from analytics.tuning.picking import Pick, bare_policy, margin_of, pick
+from analytics.tuning.policy_sums import everywhere, in_force_policy
 
 FILTERS = "x-filters"
 PICKED_ON, REPORTED_ON = "folds 0-9", "folds 10-19"

@@ -18,7 +18,10 @@ Missing = Literal["escalate", "keep", "exclude"]
 GROUP = ("task_category", "fast_model", "strong_model", "policy_kind")
 LEAST_SHADOW_ROWS = 30
 MOST_SELECTIVE_GRADING = 0.05
-PROPENSITY_ERRORS = 4.0
+# One category of many may be off by chance; all of them together may not.
+PROPENSITY_ERRORS_OF_ONE = 4.0
+PROPENSITY_ERRORS_OF_ALL = 3.0
+CHANCE_ERRORS = 3.0
 
 # What a row contributes if its fast answer is kept, if it is escalated, and under the two controls.
 CONTRIBUTIONS = (
@@ -45,7 +48,8 @@ def regimes(cells: pl.DataFrame) -> pl.DataFrame:
         One row per ``GROUP`` with ``rows``, ``graded_rows``, ``estimator``, ``shadow`` (strong grades
         of kept requests can be weighted by their probability), ``shadow_cost`` (the same for costs),
         ``selective`` (grades are missing more often on one route than on the other), ``shadow_rows``
-        and ``shadow_reason`` (why shadow answers cannot be used; null where they can or there are none).
+        ``shadow_reason`` (why shadow answers cannot be used; null where they can or there are none) and
+        ``weight`` (the largest weight of a row, 1 without a usable shadow share).
     """
     frame = cells.with_columns(_kept().alias("kept"), _graded().alias("graded"))
     weight = 1 / pl.col("sampling_probability")
@@ -75,6 +79,8 @@ def regimes(cells: pl.DataFrame) -> pl.DataFrame:
         _sum(pl.col("kept") & pl.col("graded")).alias("kept_graded"),
         _sum(pl.col("graded") & ~(pl.col("fast_graded") & pl.col("strong_graded"))).alias("half_seen"),
         _sum(pl.col("graded") & ~pl.col("kept") & ~pl.col("fast_graded")).alias("escalated_fast_unseen"),
+        *_routes(),
+        pl.col("sampling_probability").filter(pl.col("kept") & pl.col("strong_graded")).min().alias("least"),
         *tested,
     )
     return table.with_columns(_selective(), *_usable("grade"), *_usable("cost")).with_columns(
@@ -82,10 +88,11 @@ def regimes(cells: pl.DataFrame) -> pl.DataFrame:
         pl.col("grade_usable").alias("shadow"),
         pl.col("cost_usable").alias("shadow_cost"),
         pl.col("grade_seen").alias("shadow_rows"),
+        pl.when("grade_usable").then(1 / pl.col("least")).otherwise(1.0).alias("weight"),
         _shadow_reason().alias("shadow_reason"),
     ).select(
         *GROUP, "rows", "graded_rows", "estimator", "shadow", "shadow_cost", "selective", "shadow_rows",
-        "shadow_reason",
+        "shadow_reason", "weight",
     )  # fmt: skip
 
 
@@ -100,27 +107,47 @@ def _graded() -> pl.Expr:
     return pl.col("fast_graded") | pl.col("strong_graded")
 
 
+def _routes() -> list[pl.Expr]:
+    """Requests and graded requests by logged route."""
+    return [
+        _sum(condition & seen).alias(name)
+        for route, condition in (("kept", ~pl.col("escalated")), ("sent", pl.col("escalated")))
+        for name, seen in ((f"{route}_logged", pl.lit(value=True)), (f"{route}_known", pl.col("graded")))
+    ]
+
+
 def _selective() -> pl.Expr:
-    """Whether leaving ungraded requests out would favour one route."""
-    escalated = pl.col("rows") - pl.col("kept_rows")
-    kept_share = pl.col("kept_graded") / pl.col("kept_rows")
-    escalated_share = (pl.col("graded_rows") - pl.col("kept_graded")) / escalated
-    differs = (kept_share - escalated_share).abs() > MOST_SELECTIVE_GRADING
-    both = (pl.col("kept_rows") > 0) & (escalated > 0) & (pl.col("graded_rows") < pl.col("rows"))
+    """Whether leaving ungraded requests out would favour one route, by more than chance."""
+    kept, sent = (pl.col(f"{name}_known") / pl.col(f"{name}_logged") for name in ("kept", "sent"))
+    known = pl.col("kept_known") + pl.col("sent_known")
+    share = known / (pl.col("kept_logged") + pl.col("sent_logged"))
+    error = (share * (1 - share) * (1 / pl.col("kept_logged") + 1 / pl.col("sent_logged"))).sqrt()
+    difference = (kept - sent).abs()
+    differs = (difference > MOST_SELECTIVE_GRADING) & (difference > CHANCE_ERRORS * error)
+    both = (
+        (pl.col("kept_logged") > 0) & (pl.col("sent_logged") > 0) & (pl.col("graded_rows") < pl.col("rows"))
+    )
     return (both & differs).fill_null(value=False).alias("selective")
 
 
 def _usable(name: str) -> tuple[pl.Expr, ...]:
     """Whether sampled strong answers of kept requests can be weighted by their logged probability.
 
-    The weights must add up to the number of kept requests (else the probabilities are wrong), and
-    their effective number must be large enough for a standard error to mean anything.
+    The weights must add up to the number of kept requests, in each category and over all of them (else
+    the probabilities are wrong, or answers were lost), and their effective number must be large enough
+    for a standard error to mean anything.
     """
     kept, seen = pl.col(f"{name}_kept"), pl.col(f"{name}_seen")
     weights, squares, variance = pl.col(f"{name}_w"), pl.col(f"{name}_w2"), pl.col(f"{name}_var")
-    honest = (weights - kept).abs() <= PROPENSITY_ERRORS * variance.sqrt() + 1e-6 * kept
-    enough = weights**2 >= LEAST_SHADOW_ROWS * squares
     sampled = (seen > 0) & (seen < kept) & (pl.col(f"{name}_unknown") == 0)
+
+    def fits(off: pl.Expr, spread: pl.Expr, size: pl.Expr, errors: float) -> pl.Expr:
+        return off.abs() <= errors * spread.sqrt() + 1e-6 * size
+
+    one = fits(weights - kept, variance, kept, PROPENSITY_ERRORS_OF_ONE)
+    total = [column.filter(sampled).sum() for column in (weights - kept, variance, kept)]
+    honest = one & fits(*total, PROPENSITY_ERRORS_OF_ALL)
+    enough = weights**2 >= LEAST_SHADOW_ROWS * squares
     return (
         (sampled & honest & enough).alias(f"{name}_usable"),
         honest.alias(f"{name}_honest"),

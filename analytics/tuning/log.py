@@ -162,6 +162,12 @@ def select(
     )
 
 
+def largest_weight(selection: Selection, names: Sequence[str]) -> float:
+    """The largest weight of a request in some categories; 1 without a shadow share."""
+    weights = selection.regimes.filter(pl.col("task_category").is_in(list(names)))["weight"].to_list()
+    return max(weights, default=1.0)
+
+
 def _one_kind(frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Rows of the more frequent policy kind: the two cost differently and are never mixed."""
     kinds = frame.group_by("policy_kind").agg(pl.col("n").sum()).sort("n", "policy_kind", descending=True)

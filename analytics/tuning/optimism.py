@@ -5,9 +5,10 @@ from analytics.estimate import Estimate
 from analytics.logs.schema import FOLDS, PICK_FOLDS
 from analytics.policy import Goal, ThresholdPolicy
 from analytics.tuning.curve import Point
-from analytics.tuning.evaluation import Evaluation, evaluate, policy_sums
+from analytics.tuning.evaluation import Evaluation, evaluate
 from analytics.tuning.log import Selection
 from analytics.tuning.picking import bare_policy, pick
+from analytics.tuning.policy_sums import policy_sums
 from analytics.tuning.sums import Sums, accuracy_estimate, cost_estimate
 
 CROSS_GROUPS = tuple(tuple(range(start, start + 4)) for start in range(0, FOLDS, 4))

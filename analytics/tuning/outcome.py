@@ -9,6 +9,7 @@ from analytics.tuning.log import FEW_UNITS, Selection
 from analytics.tuning.picking import Pick
 
 FULL_COVERAGE = 0.95
+ROUNDS_TO_NOTHING = 0.0005
 NO_CERTIFICATE = "Certificates are not computed: every verdict is an estimate."
 
 
@@ -38,8 +39,8 @@ def notes(selection: Selection, picked: Pick, held_out: Evaluation) -> list[str]
     if ungraded:
         rows = int(selection.rows["rows"].sum())
         found.append(
-            f"{ungraded:,} of {rows:,} requests have no grade. Accuracy is over the others, as if these "
-            "were alike; cost is over all."
+            f"{ungraded:,} of {rows:,} requests have no grade. Within each category they count as the graded "
+            "ones do; cost is over all."
         )
     return found
 
@@ -70,7 +71,7 @@ def sentence(
     compared = against.get(None)
     text = f"Escalating {share:.0%} of requests" if share is not None else "This policy"
     if compared is not None and compared.accuracy.value is not None:
-        text += f" {_difference(compared.accuracy.value)} {name}"
+        text += f" {_difference(compared.accuracy, name)}"
     elif whole.accuracy.value is not None:
         text += f" gets {whole.accuracy.value:.1%} right"
     if compared is not None and compared.saved.value is not None:
@@ -90,18 +91,25 @@ def sentence(
     return " ".join(parts)
 
 
-def _difference(value: float) -> str:
+def _difference(found: Estimate, name: str) -> str:
+    """``loses 0.5 points of accuracy against always strong (−1.7 to 0.7)``."""
+    value = found.value or 0.0
     points = abs(value) * 100
-    if points < 0.05:  # noqa: PLR2004 - rounds to 0.0 points
-        return "keeps the accuracy of"
-    return f"{'gains' if value > 0 else 'loses'} {points:.1f} points of accuracy against"
+    if points < ROUNDS_TO_NOTHING * 100:
+        text = f"keeps the accuracy of {name}"
+    else:
+        text = f"{'gains' if value > 0 else 'loses'} {points:.1f} points of accuracy against {name}"
+    if found.low is None or found.high is None:
+        return text
+    return f"{text} ({found.low * 100:.1f} to {found.high * 100:.1f})".replace("-", "−")
 
 
 def _saving(saved: Estimate) -> str:
     value = saved.value or 0.0
-    word = "less" if value >= 0 else "more"
-    text = f"costs {abs(value):.0%} {word}"
+    if abs(value) < ROUNDS_TO_NOTHING * 10:
+        return "costs the same"
+    text = f"costs {abs(value):.0%} {'less' if value > 0 else 'more'}"
     if saved.low is None or saved.high is None:
         return text
-    low, high = sorted((saved.low, saved.high) if value >= 0 else (-saved.low, -saved.high))
+    low, high = sorted((saved.low, saved.high) if value > 0 else (-saved.low, -saved.high))
     return f"{text} ({low:.0%} to {high:.0%})".replace("-", "−")

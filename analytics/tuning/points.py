@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from analytics.estimate import Floats, mean_band
+from analytics.estimate import Floats
 from analytics.tuning.latency import at_steps
 from analytics.tuning.log import Selection
-from analytics.tuning.sums import Levels, Sums, accuracy_band, cost_band, joined
+from analytics.tuning.sums import Levels, Sums, accuracy_band, cost_band, joined, paired_band
 
 
 def point_tables(
@@ -22,6 +22,7 @@ def point_tables(
     *,
     strong: Sequence[Sums],
     timed: Sequence[Floats | None],
+    weights: Sequence[float],
     level: float,
 ) -> list[pl.DataFrame]:
     """The ``points`` of a curve, one table for each of several groups of requests.
@@ -32,6 +33,7 @@ def point_tables(
         swept: The groups' ``threshold_sums``.
         strong: The groups' totals under ``strong_only``.
         timed: The groups' ``latency.p95_by_step``; None without latencies.
+        weights: The largest weight of a request in each group.
         level: Coverage of the intervals.
 
     Returns:
@@ -62,7 +64,7 @@ def point_tables(
         "cost_high": cost["high"],
         "cost_per_correct_usd": _ratio(cost["value"] * sums.n, right),
         "latency_p95_s": np.concatenate([_latency(steps, at) for steps, at in zip(timed, ats, strict=True)]),
-        **_versus_strong(selection, ats, np.array(sizes), level=level),
+        **_versus_strong(selection, ats, np.repeat(weights, sizes), np.array(sizes), level=level),
         "saved": 1 - _ratio(cost["value"], np.repeat(strong_cost, sizes)),
     }
     # Of a dict of long arrays Polars would start threads, which costs more than all of this.
@@ -83,18 +85,22 @@ def _latency(by_step: Floats | None, at: Levels) -> Floats:
 
 
 def _versus_strong(
-    selection: Selection, ats: Sequence[Levels], sizes: np.ndarray, *, level: float
+    selection: Selection, ats: Sequence[Levels], weights: Floats, sizes: np.ndarray, *, level: float
 ) -> dict[str, Floats]:
     """Accuracy minus always strong: only the requests that are kept can differ."""
-    kept = ("gain_sum", "gain_sq", "keep_gap", "esc_gap")
+    kept = ("gain_sum", "gain_sq", "keep_gap", "esc_gap", "rows")
     nothing = (None,) * len(kept)
     swept = [at.swept(kept, nothing, missing=selection.missing) for at in ats]
-    lost, squares, keep_gap, escalate_gap = np.concatenate(swept, axis=1)
+    lost, squares, keep_gap, escalate_gap, rows = np.concatenate(swept, axis=1)
     n = np.repeat([at.everywhere("n") for at in ats], sizes)
-    low, high = mean_band(-lost, squares, n, level=level, inflation=selection.accuracy_inflation)
+    low, high = paired_band(
+        -lost, squares, n, weight=weights, inflation=selection.accuracy_inflation, level=level
+    )
+    # Where nothing is kept the two are one policy.
+    low, high = np.where(rows > 0, low, 0.0), np.where(rows > 0, high, 0.0)
     known = (keep_gap + escalate_gap == 0) & (n > 0)
     return {
-        "vs_strong": np.where(known, -lost / np.maximum(n, 1), np.nan),
+        "vs_strong": np.where(known, 0.0 - lost / np.maximum(n, 1), np.nan),
         "vs_strong_low": np.where(known, low, np.nan),
         "vs_strong_high": np.where(known, high, np.nan),
     }

@@ -25,6 +25,7 @@ from analytics.tuning.identification import CONTRIBUTIONS, Missing
 
 LEAST_COST_COVERAGE = 0.5
 NO_COSTS = "This log has no costs on the rows that this route needs."
+FEW_COSTS = "Costs are known for less than half of the requests that this route is about."
 NO_GRADES = "This log has no grades."
 NOT_IDENTIFIED = "This log cannot tell: some requests have no outcome on this route."
 
@@ -39,9 +40,9 @@ class Sums:
         squares: Sum of squares of the same.
         gap: Requests whose outcome is unknown.
         cost_n: Requests whose cost is known.
-        cost: Sum of it, USD.
+        cost: Cost of all requests, USD; those of a route whose cost is unknown count as its others do.
         cost_squares: Sum of squares of the same.
-        cost_gap: Requests whose cost was never incurred in this log.
+        cost_gap: Requests whose cost was never incurred in this log, or is known for none on their route.
         rows: All requests.
         escalated: Requests that are escalated.
     """
@@ -128,19 +129,36 @@ def _levels(table: pl.DataFrame) -> Levels:
     return Levels(confidence.drop_nulls().to_numpy().astype(np.float64), columns)
 
 
-_KEPT = (
-    "n", "keep_sum", "keep_sq", "keep_gap", "keep_cost_n", "keep_cost_sum", "keep_cost_sq", None, "rows",
-    None,
-)  # fmt: skip
-_ESCALATED = (
-    "n", "esc_sum", "esc_sq", "esc_gap", "esc_cost_n", "esc_cost_sum", "esc_cost_sq", "esc_cost_gap", "rows",
-    "rows",
-)  # fmt: skip
+_KEPT = ("n", "keep_sum", "keep_sq", "keep_gap", None, "rows", None)
+_ESCALATED = ("n", "esc_sum", "esc_sq", "esc_gap", "esc_cost_gap", "rows", "rows")
+_COSTS = ("cost_n", "cost_sum", "cost_sq")
+_NOTHING = (None,) * len(_COSTS)
 
 
 def threshold_sums(at: Levels, *, missing: Missing = "escalate") -> Sums:
     """Totals at every threshold; arrays of shape ``(m + 1,)``, the last "escalate all"."""
-    return Sums(*at.swept(_KEPT, _ESCALATED, missing=missing))
+    n, total, squares, gap, never, rows, escalated = at.swept(_KEPT, _ESCALATED, missing=missing)
+    kept = at.swept([f"keep_{name}" for name in _COSTS], _NOTHING, missing=missing)
+    sent = at.swept(_NOTHING, [f"esc_{name}" for name in _COSTS], missing=missing)
+    parts = [
+        whole_route(part[0], part[1], part[2], requests)
+        for part, requests in ((kept, rows - escalated), (sent, escalated))
+    ]
+    cost, cost_squares, unknown = (sum(values) for values in zip(*parts, strict=True))
+    return Sums(
+        n, total, squares, gap, kept[0] + sent[0], cost, cost_squares, never + unknown, rows, escalated
+    )
+
+
+def whole_route(n: Floats, cost: Floats, squares: Floats, rows: Floats) -> tuple[Floats, Floats, Floats]:
+    """Costs of all requests of one route from those that are known; what is missing may favour a route.
+
+    Returns:
+        Cost and its squares, scaled from ``n`` to ``rows`` requests, and the requests of a route on
+        which no cost is known.
+    """
+    factor = np.where(n > 0, rows / np.maximum(n, 1.0), 0.0)
+    return cost * factor, squares * factor, np.where(n > 0, 0.0, rows)
 
 
 def joined(parts: Sequence[Sums]) -> Sums:
@@ -160,10 +178,16 @@ _CONTROLS = {
 def control_sums(at: Levels, name: str) -> Sums:
     """Totals under ``fast_only`` or ``strong_only``; arrays of shape ``(1,)``."""
     total, squares, gap, cost_n, cost, cost_squares, cost_gap, escalated = _CONTROLS[name]
-    values = [at.everywhere(column) for column in ("n", total, squares, gap, cost_n, cost, cost_squares)]
-    rows = at.everywhere("rows")
-    values += [at.everywhere(cost_gap) if cost_gap else 0.0, rows, rows * escalated]
-    return Sums(*(np.array([value]) for value in values))
+
+    def whole(column: str | None) -> Floats:
+        return np.array([at.everywhere(column) if column else 0.0])
+
+    n, rows = whole(cost_n), whole("rows")
+    costs, cost_sq, unknown = whole_route(n, whole(cost), whole(cost_squares), rows)
+    return Sums(
+        whole("n"), whole(total), whole(squares), whole(gap), n, costs, cost_sq, whole(cost_gap) + unknown,
+        rows, rows * escalated,
+    )  # fmt: skip
 
 
 def accuracy_band(sums: Sums, *, inflation: float = 1.0, level: float = LEVEL) -> dict[str, Floats]:
@@ -175,7 +199,8 @@ def accuracy_band(sums: Sums, *, inflation: float = 1.0, level: float = LEVEL) -
     """
     n, total, squares, gap = sums.n, sums.total, sums.squares, sums.gap
     rows = np.maximum(n, 1.0)
-    value = np.where((gap == 0) & (n > 0), total / rows, np.nan)
+    # A weighted estimate may leave [0, 1] by chance; no accuracy does.
+    value = np.where((gap == 0) & (n > 0), np.clip(total / rows, 0.0, 1.0), np.nan)
     bound_low, bound_high = total / rows, (total + gap) / rows
     binary = np.abs(squares - total) <= 1e-9 * rows
     low, high = wilson_band(total / inflation, n / inflation, level=level)
@@ -203,15 +228,47 @@ def accuracy_band(sums: Sums, *, inflation: float = 1.0, level: float = LEVEL) -
 
 def cost_band(sums: Sums, *, inflation: float = 1.0, level: float = LEVEL) -> dict[str, Floats]:
     """Mean cost per request with its interval, USD; NaN where unknown on half of the rows or more."""
-    covered = sums.cost_n / np.maximum(sums.rows, 1.0)
+    rows = np.maximum(sums.rows, 1.0)
+    covered = sums.cost_n / rows
     known = (sums.cost_gap == 0) & (covered >= LEAST_COST_COVERAGE) & (sums.cost_n > 0)
-    value = np.where(known, sums.cost / np.maximum(sums.cost_n, 1.0), np.nan)
-    low, high = mean_band(sums.cost, sums.cost_squares, sums.cost_n, level=level, inflation=inflation)
+    # The interval knows only the rows whose cost is known.
+    low, high = mean_band(
+        sums.cost * covered, sums.cost_squares * covered, sums.cost_n, level=level, inflation=inflation
+    )
     return {
-        "value": value,
+        "value": np.where(known, sums.cost / rows, np.nan),
         "low": np.where(known, np.maximum(low, 0.0), np.nan),
         "high": np.where(known, high, np.nan),
     }
+
+
+def paired_band(
+    total: Floats,
+    squares: Floats,
+    n: Floats,
+    *,
+    weight: float | Floats = 1.0,
+    inflation: float = 1.0,
+    level: float = LEVEL,
+) -> tuple[Floats, Floats]:
+    """Intervals for a mean difference of two answers to the same requests.
+
+    One request is added on which each side wins, so that few or no differing grades do not pass for
+    certainty.
+
+    Args:
+        total: Sum of the differences, any shape.
+        squares: Sum of their squares, same shape.
+        n: Requests, same shape.
+        weight: Largest weight of a request: what an unseen difference would count for.
+        inflation: Design effect.
+        level: Coverage.
+
+    References:
+        Bonett & Price (2012), J. Educational and Behavioral Statistics 37: adjusted Wald for pairs.
+    """
+    low, high = mean_band(total, squares + 2 * weight**2, n + 2, level=level, inflation=inflation)
+    return np.maximum(low, -1.0), np.minimum(high, 1.0)
 
 
 def accuracy_estimates(sums: Sums, *, inflation: float = 1.0, level: float = LEVEL) -> list[Estimate]:
@@ -230,9 +287,7 @@ def accuracy_estimates(sums: Sums, *, inflation: float = 1.0, level: float = LEV
             found.append(Estimate(None, _known(low), _known(high), int(n), method, level, NOT_IDENTIFIED))
         else:
             method = ("Wilson" if exact else "normal") + clustered
-            # A weighted estimate may leave [0, 1] by chance; no accuracy does.
-            share = min(max(value, 0.0), 1.0)
-            found.append(Estimate(share, _known(low), _known(high), int(n), method, level))
+            found.append(Estimate(value, _known(low), _known(high), int(n), method, level))
     return found
 
 
@@ -250,7 +305,7 @@ def cost_estimates(sums: Sums, *, inflation: float = 1.0, level: float = LEVEL) 
         *_lists(sums.cost_n, sums.cost_gap, band["value"], band["low"], band["high"]), strict=True
     ):
         if math.isnan(value):
-            reason = NOT_IDENTIFIED if gap > 0 and n > 0 else NO_COSTS
+            reason = NO_COSTS if n == 0 else NOT_IDENTIFIED if gap > 0 else FEW_COSTS
             found.append(undefined(reason, n=int(n), method="normal", level=level))
         else:
             found.append(Estimate(value, _known(low), _known(high), int(n), known, level))

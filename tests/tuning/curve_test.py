@@ -105,14 +105,14 @@ def test_shadow_answers_count_as_often_as_their_probability_says(tmp_path):
     rows = {
         "confidence": [0.9] * n + [0.1] * n,
         "fast_correct": fast + [0] * n,
-        "strong_correct": [1 if s else None for s in shadowed] + [1] * n,
+        "strong_correct": [1 if s else None for s in shadowed] + [1, 0] * (n // 2),
         "sampling_probability": [0.5] * n + [None] * n,
         "escalated": [False] * n + [True] * n,
     }
     got = curve(select(log_of(rows, tmp_path)))
     assert got.estimator == "shadow_difference"
-    # kept at .9: 90 right + 100 escalated right; escalate all: 90 + 2 * 10 (ten gains, twice) + 100
-    assert got.points["accuracy"].to_list() == pytest.approx([90 / 200, 190 / 200, 210 / 200])
+    # kept at .9: 90 right + 50 escalated right; escalate all: 90 + 2 * 10 (ten gains, twice) + 50
+    assert got.points["accuracy"].to_list() == pytest.approx([90 / 200, 140 / 200, 160 / 200])
 
 
 def test_shadow_answers_with_wrong_probabilities_are_not_weighted(tmp_path):

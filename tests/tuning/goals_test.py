@@ -11,10 +11,11 @@ from analytics.errors import InsufficientDataError, NotIdentifiedError
 from analytics.policy import CategoryPolicy, Default, Goal, ThresholdPolicy
 from analytics.tuning.allocation import Candidates, joint_frontier
 from analytics.tuning.curve import curve
-from analytics.tuning.evaluation import compared, evaluate, everywhere
+from analytics.tuning.evaluation import compared, evaluate
 from analytics.tuning.goals import REPORT_FOLDS, tune
 from analytics.tuning.log import select
 from analytics.tuning.picking import pick
+from analytics.tuning.policy_sums import everywhere
 
 
 def simulated(folder, n=4000, seed=1, *, categories=("a", "b", "c"), costs=True, **extra):
@@ -190,8 +191,8 @@ def test_a_plain_cascade_is_tuned_against_the_policy_in_force_and_only_downwards
     assert got.vs_in_force["math"].accuracy.value == pytest.approx(-0.006, abs=0.02)
 
 
-def test_paired_differences_equal_a_paired_t_interval(tmp_path):
-    """fast_only against always strong on every row: scipy's paired t interval, normal for large n."""
+def test_paired_differences_equal_scipy_with_one_difference_added_on_each_side(tmp_path):
+    """Bonett & Price (2012): the Wald interval of the differences and one +1 and one -1 more."""
     chosen = simulated(tmp_path, n=5000, categories=("a",))
     got = compared(chosen, everywhere(chosen, "fast_only"), everywhere(chosen, "strong_only"))["a"].accuracy
     generator = np.random.default_rng(1)
@@ -200,7 +201,8 @@ def test_paired_differences_equal_a_paired_t_interval(tmp_path):
     fast = (generator.random(5000) < confidence).astype(int)
     strong = (generator.random(5000) < 0.9).astype(int)
     difference = fast - strong
-    interval = stats.norm.interval(0.95, difference.mean(), stats.sem(difference))
+    added = np.append(difference, [1, -1])
+    interval = stats.norm.interval(0.95, added.mean(), stats.sem(added))
     assert got.value == pytest.approx(difference.mean())
     assert (got.low, got.high) == pytest.approx(interval)
 

@@ -9,10 +9,11 @@ from decisions import log_of
 
 from analytics.policy import CategoryPolicy, Default, Goal, ThresholdPolicy
 from analytics.tuning.curve import curve
-from analytics.tuning.evaluation import evaluate, everywhere, in_force_policy
+from analytics.tuning.evaluation import evaluate
 from analytics.tuning.goals import tune
 from analytics.tuning.log import select
 from analytics.tuning.picking import pick
+from analytics.tuning.policy_sums import everywhere, in_force_policy
 
 LEVELS = np.arange(4, 21) / 20
 
