@@ -12,11 +12,12 @@ from analytics.errors import InsufficientDataError
 from analytics.estimate import SIGNIFICANT_DIGITS, Floats
 from analytics.policy import Goal, Reference, Route, Verdict
 from analytics.tuning.allocation import Candidates
-from analytics.tuning.curve import histograms, in_force_threshold, on_missing
+from analytics.tuning.curve import in_force_threshold
 from analytics.tuning.frontier import pareto
 from analytics.tuning.latency import mixed_p95, p95_curve
 from analytics.tuning.log import Selection
 from analytics.tuning.sums import Levels, Sums, control_sums, cost_band, levels, threshold_sums
+from analytics.tuning.timing import histograms, on_missing
 
 LEAST_PAIRS = 30
 LEAST_OF_EITHER = 10

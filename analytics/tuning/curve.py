@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from analytics.estimate import LEVEL, Estimate, Floats, undefined
+from analytics.estimate import LEVEL, Estimate, undefined
 from analytics.logs.schema import UNCATEGORISED
-from analytics.policy import OnMissing
 from analytics.tuning.areas import areas, ranking
-from analytics.tuning.latency import histograms_by_category, mixed_p95, p95_by_step
 from analytics.tuning.log import Selection, largest_weight
 from analytics.tuning.points import point_tables
 from analytics.tuning.sums import (
@@ -24,8 +22,7 @@ from analytics.tuning.sums import (
     levels,
     threshold_sums,
 )
-
-NO_LATENCY = "This log has no latencies on enough of the rows that this route needs."
+from analytics.tuning.timing import fast_p95, latency_estimate, p95_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,45 +140,6 @@ def pooled_categories(selection: Selection) -> tuple[str, ...]:
     return selection.categories
 
 
-def histograms(selection: Selection, names: tuple[str, ...]) -> pl.DataFrame:
-    """The latency histograms of the rows of some categories of a selection."""
-    if not selection.timed:
-        selection.timed.update(
-            histograms_by_category(
-                selection.log.latency.with_columns(pl.col("task_category").fill_null(UNCATEGORISED)),
-                selection.pairs,
-                policy_kind=selection.policy_kind,
-                arm=selection.arm,
-                without_missing=selection.missing == "exclude",
-            )
-        )
-    if len(names) == 1:
-        return selection.timed[names[0]]
-    empty = selection.log.latency.clear()
-    return pl.concat([empty, *(selection.timed[name] for name in names)])
-
-
-def on_missing(selection: Selection) -> OnMissing:
-    """What a request without a confidence does under a threshold."""
-    return "keep" if selection.missing == "keep" else "escalate"
-
-
-def _p95_by_step(selection: Selection, names: tuple[str, ...]) -> Floats | None:
-    if names not in selection.p95_by_step:
-        found = p95_by_step(histograms(selection, names), on_missing=on_missing(selection))
-        if found is None:
-            return None
-        selection.p95_by_step[names] = found
-    return selection.p95_by_step[names]
-
-
-def latency_estimate(value: float | None, n: int, *, level: float) -> Estimate:
-    """A percentile read from histograms: a value exact to a bin, no interval."""
-    if value is None:
-        return undefined(NO_LATENCY, n=n, method="histogram, all rows", level=level)
-    return Estimate(value, None, None, n, "histogram, all rows", level)
-
-
 def point(
     selection: Selection,
     name: str,
@@ -284,14 +242,13 @@ def _curves(
     ats = [_levels(selection, category, names) for category, names in asked]
     swept = [threshold_sums(at, missing=selection.missing) for at in ats]
     kept, escalated = ([control_sums(at, name) for at in ats] for name in ("fast_only", "strong_only"))
-    timed = [_p95_by_step(selection, names) for _, names in asked]
+    timed = [p95_steps(selection, names) for _, names in asked]
     weights = [largest_weight(selection, names) for _, names in asked]
     tables = point_tables(selection, ats, swept, strong=escalated, timed=timed, weights=weights, level=level)
     latencies = [table["latency_p95_s"] for table in tables]
     none = [None] * len(ats)
     p95s = [
-        _fast_p95(selection, names, at, p95)
-        for (_, names), at, p95 in zip(asked, ats, latencies, strict=True)
+        fast_p95(selection, names, at, p95) for (_, names), at, p95 in zip(asked, ats, latencies, strict=True)
     ]
     fast = _several(selection, "fast_only", kept, thresholds=none, p95s=p95s, level=level)
     strong = _several(selection, "strong_only", escalated, thresholds=none, p95s=none, level=level)
@@ -303,17 +260,6 @@ def _curves(
         )
         for (category, names), at, table, never, always in zip(asked, ats, tables, fast, strong, strict=True)
     ]
-
-
-def _fast_p95(selection: Selection, names: tuple[str, ...], at: Levels, p95: pl.Series) -> float | None:
-    """Never escalate: the smallest threshold, unless that escalates requests without a confidence."""
-    if at.columns["rows"][0] == 0 or on_missing(selection) == "keep":
-        smallest: float | None = p95[0]
-        return smallest
-    if names not in selection.fast_p95:
-        route = (histograms(selection, names), "fast_only", None, "keep")
-        selection.fast_p95[names] = mixed_p95([route])
-    return selection.fast_p95[names]
 
 
 def _levels(selection: Selection, category: str | None, names: tuple[str, ...]) -> Levels:

@@ -12,7 +12,7 @@ import polars as pl
 
 from analytics.estimate import LEVEL, Estimate, Floats, undefined
 from analytics.policy import ThresholdPolicy
-from analytics.tuning.curve import Point, histograms, point
+from analytics.tuning.curve import Point, point
 from analytics.tuning.latency import mixed_p95
 from analytics.tuning.log import Selection, largest_weight
 from analytics.tuning.policy_sums import (
@@ -25,6 +25,7 @@ from analytics.tuning.policy_sums import (
     unequal_weights,
 )
 from analytics.tuning.sums import paired_band
+from analytics.tuning.timing import histograms
 
 NO_IN_FORCE = "The policy in force is not known: the log has no threshold column."
 NOT_COMPARED = "This log cannot tell: some requests lack an outcome on a route where the two differ."

@@ -145,8 +145,8 @@ def _usable(name: str) -> tuple[pl.Expr, ...]:
         return off.abs() <= errors * spread.sqrt() + 1e-6 * size
 
     one = fits(weights - kept, variance, kept, PROPENSITY_ERRORS_OF_ONE)
-    total = [column.filter(sampled).sum() for column in (weights - kept, variance, kept)]
-    honest = one & fits(*total, PROPENSITY_ERRORS_OF_ALL)
+    off, spread, size = (column.filter(sampled).sum() for column in (weights - kept, variance, kept))
+    honest = one & fits(off, spread, size, PROPENSITY_ERRORS_OF_ALL)
     enough = weights**2 >= LEAST_SHADOW_ROWS * squares
     return (
         (sampled & honest & enough).alias(f"{name}_usable"),
