@@ -315,11 +315,14 @@ CALLS = "request_id,task_category,model,confidence,correct,cost_usd\n" + "".join
 
 def test_a_ladder_that_no_request_shows_must_be_confirmed(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "calls.csv").write_text(CALLS, encoding="utf-8")
-    asked = shell("load", "calls.csv", "--json")
-    assert asked.status == 2
-    assert "--ladder 'small>big'" in asked.document["error"]["message"]
-    assert shell("datasets", "--json").document["datasets"] == []
-    assert shell("load", "calls.csv", "--ladder", "small>big").status == 0
+    loaded = shell("load", "calls.csv", "--json")
+    assert (loaded.status, loaded.document["files"][0]["loaded"]) == (0, 60)
+    assert shell("tiers", "calls", "--json").status == 0
+    for log in ("calls", "calls.csv"):
+        asked = shell("curve", log, "--json")
+        assert asked.status == 2
+        assert "--ladder 'small>big'" in asked.document["error"]["message"]
+    assert shell("curve", "calls", "--ladder", "small>big", "--json").status == 0
     with Store.open(tmp_path / "logs.duckdb") as store:
         assert store.ladder("calls").confirmed
 

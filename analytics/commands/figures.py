@@ -58,7 +58,7 @@ def add_curve(commands: Any) -> None:
 
 def tiers(options: argparse.Namespace) -> Outcome:
     """What each category, tier, model or day costs and gets right."""
-    with opening.opened(options) as log, log.store.cursor() as cursor:
+    with opening.opened(options, paired=False) as log, log.store.cursor() as cursor:
         found = tier_estimates(tier_table(cursor, log.dataset, by=options.by))
     keys = GROUPINGS[options.by]
     rows = [

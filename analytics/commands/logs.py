@@ -42,8 +42,11 @@ def load(options: argparse.Namespace) -> Outcome:
     dataset = (options.dataset or opening.dataset_name(options.files[0])).strip()
     with Store.open(flags.database(options)) as store:
         reports = opening.loaded(store, dataset, options.files, options)
+        question = opening.open_ladder(store, dataset)
     lines = [line for report in reports for line in _report_lines(report)]
     notes = tuple(dict.fromkeys(note for report in reports for note in report.notes))
+    if question is not None:
+        notes = (*notes, f"Before thresholds can be compared: {question}")
     return Outcome(
         machine_output.load_document(dataset, reports), "\n".join([f"Dataset {dataset}", *lines]), notes
     )

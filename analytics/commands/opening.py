@@ -45,10 +45,15 @@ class OpenLog:
 
 
 @contextlib.contextmanager
-def opened(options: argparse.Namespace) -> Iterator[OpenLog]:
+def opened(options: argparse.Namespace, *, paired: bool = True) -> Iterator[OpenLog]:
     """The LOG of a command: files in a private store, or a dataset of the database.
 
+    Args:
+        options: The parsed flags.
+        paired: Whether the command is about fast and strong model, so that its ladder must be settled.
+
     Raises:
+        LadderError: Which model is strong must be confirmed first.
         InputError: It is neither, or flags about files were given for a loaded dataset.
         StoreBusyError: It is a dataset, and another process has the database open.
     """
@@ -59,12 +64,16 @@ def opened(options: argparse.Namespace) -> Iterator[OpenLog]:
             _remember(store, flags.database(options))
             dataset = dataset_name(files[0])
             reports = loaded(store, dataset, files, options)
+            if paired:
+                confirm_ladder(store, dataset)
             yield OpenLog(store, dataset, tuple(dict.fromkeys(n for report in reports for n in report.notes)))
         return
     if len(names) > 1:
         absent = ", ".join(name for name, path in zip(names, files, strict=True) if not path.is_file())
         raise InputError(f"There is no file {absent}. LOG is the name of one dataset, or files.")
     with _stored(names[0], options) as store:
+        if paired:
+            confirm_ladder(store, names[0])
         yield OpenLog(store, names[0])
 
 
@@ -81,6 +90,8 @@ def loaded(
 ) -> list[FileReport]:
     """Load files with the answers of the flags, ladder included.
 
+    Which model is strong may stay open: only the commands that compare the two need to know.
+
     Raises:
         SchemaError: A file cannot be loaded or leaves something open; nothing was loaded.
     """
@@ -94,12 +105,7 @@ def loaded(
             store, dataset, files, flags.answers(options), names=names, badge=badge, progress=progress
         )
     try:
-        confirm_ladder(store, dataset, options)
-    except LadderError as error:
-        if known:  # its rows are in; whoever asks a question about them is asked first
-            return reports
-        store.delete(dataset)
-        raise LadderError(f"{error} Nothing was loaded.") from None
+        given_ladder(store, dataset, options)
     except SchemaError:
         if not known:
             store.delete(dataset)
@@ -107,23 +113,36 @@ def loaded(
     return reports
 
 
-def confirm_ladder(store: Store, dataset: str, options: argparse.Namespace) -> None:
-    """Set the ladder that the flags give, or refuse to guess one that must be confirmed.
+def given_ladder(store: Store, dataset: str, options: argparse.Namespace) -> None:
+    """Set the ladder that the flags give, if they give one.
 
     Raises:
-        LadderError: No request has two models and no flag says which is strong.
         SchemaError: The flags do not fit the log's models.
     """
     steps = flags.steps(options)
     if steps:
         store.set_ladder(dataset, [Pair(None, fast, strong, at) for at, (fast, strong) in enumerate(steps)])
-        return
+
+
+def confirm_ladder(store: Store, dataset: str) -> None:
+    """Refuse to guess a ladder that must be confirmed.
+
+    Raises:
+        LadderError: No request has two models, and nobody has said which is strong.
+    """
+    question = open_ladder(store, dataset)
+    if question is not None:
+        raise LadderError(question)
+
+
+def open_ladder(store: Store, dataset: str) -> str | None:
+    """What must be confirmed about a ladder, with the flag that does it; None where it is settled."""
     held = store.ladder(dataset)
     if held.confirmed or not held.pairs:
-        return
+        return None
     proposed = list(dict.fromkeys(f"{pair.fast_model}>{pair.strong_model}" for pair in held.pairs))
     shown_flags = " ".join(f"--ladder {_quoted(step)}" for step in proposed)
-    raise LadderError(f"{held.reason} Proposed: {shown_flags}.")
+    return f"{held.reason} Proposed: {shown_flags}."
 
 
 @contextlib.contextmanager
@@ -144,7 +163,7 @@ def _stored(name: str, options: argparse.Namespace) -> Iterator[Store]:
                 f"{', '.join(given)} says how a file is read, but {name} is loaded already. Load the file "
                 "again into another dataset, or name the file instead."
             )
-        confirm_ladder(store, name, options)
+        given_ladder(store, name, options)
         yield store
 
 
