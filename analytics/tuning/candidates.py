@@ -16,7 +16,15 @@ from analytics.tuning.curve import in_force_threshold
 from analytics.tuning.frontier import pareto
 from analytics.tuning.latency import mixed_p95, p95_curve
 from analytics.tuning.log import Selection
-from analytics.tuning.sums import Levels, Sums, control_sums, cost_band, levels, threshold_sums
+from analytics.tuning.sums import (
+    Levels,
+    Sums,
+    control_sums,
+    cost_band,
+    levels,
+    levels_by_category,
+    threshold_sums,
+)
 from analytics.tuning.timing import histograms, on_missing
 
 LEAST_PAIRS = 30
@@ -46,10 +54,9 @@ def grid(selection: Selection, goal: Goal, *, folds: Iterable[int] | None) -> Gr
     """
     rows = selection.rows
     some = rows if folds is None else rows.filter(pl.col("fold").is_in(list(folds)))
-    by_category, picked = (
-        {name: levels(frame.filter(pl.col("task_category") == name)) for name in selection.categories}
-        for frame in (rows, some)
-    )
+    by_category, part = selection.levels, levels_by_category(some)
+    nothing = levels(rows.clear())
+    picked = {name: part.get(name, nothing) for name in selection.categories}
     costs = [cost_band(threshold_sums(at, missing=selection.missing))["value"] for at in by_category.values()]
     known = bool(costs) and all(np.isfinite(cost[0]) for cost in costs)
     reference = goal.reference or _reference(selection, by_category)

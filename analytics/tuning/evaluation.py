@@ -4,7 +4,7 @@ Every figure of a policy comes from here, so they agree exactly: each cell is ke
 policy's own thresholds, and what it contributes is added up.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,6 @@ from analytics.tuning.curve import Point, point
 from analytics.tuning.latency import mixed_p95
 from analytics.tuning.log import Selection, largest_weight
 from analytics.tuning.policy_sums import (
-    PolicySums,
     by_traffic,
     covered_categories,
     decided,
@@ -101,7 +100,7 @@ def evaluate(
         covered=counted,
         overall=points[None],
         categories={name: points[name] for name in selection.categories},
-        cost_per_correct_usd={name: _per_correct(sums, name, level=level) for name in points},
+        cost_per_correct_usd={name: _per_correct(sums.folds(name), level=level) for name in points},
     )
 
 
@@ -131,23 +130,33 @@ def compared(
         (sign.abs() * pl.col("gain_sq")).alias("squares"),
         (sign.abs() * (pl.col("keep_gap") + pl.col("esc_gap"))).alias("gap"),
     )
+    parts = table.partition_by("task_category", as_dict=True)
     ours, theirs = (policy_sums(selection, item, folds=kept, covered=counted) for item in (policy, other))
-    return {
-        name: Comparison(
-            _difference(selection, table, counted if name is None else (name,), level=level),
-            _saved(ours.rows(name), theirs.rows(name), level=level),
+    every = table.filter(pl.col("task_category").is_in(counted))
+    found: dict[str | None, Comparison] = {
+        None: Comparison(
+            _difference(
+                selection,
+                by_traffic(every, ("total", "squares", "gap")),
+                counted,
+                spread=unequal_weights(every),
+                level=level,
+            ),
+            _saved(ours.folds(None), theirs.folds(None), level=level),
         )
-        for name in (None, *selection.categories)
     }
+    for name in selection.categories:
+        part = parts.get((name,), table.clear())
+        found[name] = Comparison(
+            _difference(selection, part, (name,), level=level),
+            _saved(ours.folds(name), theirs.folds(name), level=level),
+        )
+    return found
 
 
 def _difference(
-    selection: Selection, table: pl.DataFrame, names: tuple[str, ...], *, level: float
+    selection: Selection, part: pl.DataFrame, names: tuple[str, ...], *, spread: float = 1.0, level: float
 ) -> Estimate:
-    part = table.filter(pl.col("task_category").is_in(names))
-    spread = unequal_weights(part) if len(names) > 1 else 1.0
-    if len(names) > 1:
-        part = by_traffic(part, ("total", "squares", "gap"))
     n, total, squares, gap = (float(part[name].sum()) for name in ("n", "total", "squares", "gap"))
     if n == 0:
         return undefined("There are no grades.", level=level)
@@ -166,64 +175,59 @@ def _difference(
     return Estimate(total / n, float(low[0]), float(high[0]), int(n), "paired, Bonett-Price", level)
 
 
-def _mean_cost(frame: pl.DataFrame) -> float | None:
-    rows, known = float(frame["rows"].sum()), float(frame["cost_n"].sum())
-    if known == 0 or known < rows / 2 or float(frame["cost_gap"].sum()) > 0:
-        return None
-    return float(frame["cost"].sum()) / rows
+FoldSums = dict[str, Floats]
 
 
-def _saved(ours: pl.DataFrame, theirs: pl.DataFrame, *, level: float) -> Estimate:
-    def saving(keep: Callable[[pl.DataFrame], pl.DataFrame]) -> float | None:
-        new, old = _mean_cost(keep(ours)), _mean_cost(keep(theirs))
-        return None if new is None or old is None or old <= 0 else 1 - new / old
-
-    return _jackknife(saving, ours, "Costs of one of the two policies are not known.", level=level)
-
-
-def _per_correct(sums: PolicySums, category: str | None, *, level: float) -> Estimate:
-    frame = sums.rows(category)
-
-    def ratio(keep: Callable[[pl.DataFrame], pl.DataFrame]) -> float | None:
-        part = keep(frame)
-        cost, right = _mean_cost(part), float(part["total"].sum())
-        if cost is None or right <= 0 or float(part["gap"].sum()) > 0:
-            return None
-        return cost * float(part["n"].sum()) / right
-
-    return _jackknife(ratio, frame, "Costs or grades are missing, or no answer is correct.", level=level)
+def _mean_cost(sums: FoldSums) -> Floats:
+    """Mean cost per request, USD; NaN where it is unknown."""
+    rows, known = sums["rows"], sums["cost_n"]
+    enough = (known > 0) & (known * 2 >= rows) & (sums["cost_gap"] <= 0)
+    return np.where(enough, sums["cost"] / np.maximum(rows, 1.0), np.nan)
 
 
-def _jackknife(
-    statistic: Callable[[Callable[[pl.DataFrame], pl.DataFrame]], float | None],
-    frame: pl.DataFrame,
-    reason: str,
-    *,
-    level: float,
-) -> Estimate:
+def _saved(ours: FoldSums, theirs: FoldSums, *, level: float) -> Estimate:
+    new, old = (_mean_cost(_with_one_left_out(sums)) for sums in (ours, theirs))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        saved = np.where(old > 0, 1 - new / old, np.nan)
+    return _jackknife(saved, ours, "Costs of one of the two policies are not known.", level=level)
+
+
+def _per_correct(sums: FoldSums, *, level: float) -> Estimate:
+    parts = _with_one_left_out(sums)
+    right = np.where(parts["gap"] <= 0, parts["total"], np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(right > 0, _mean_cost(parts) * parts["n"] / right, np.nan)
+    return _jackknife(ratio, sums, "Costs or grades are missing, or no answer is correct.", level=level)
+
+
+def _with_one_left_out(sums: FoldSums) -> FoldSums:
+    """All folds together, and then without each of them in turn; arrays of shape ``(folds + 1,)``."""
+    return {name: column.sum() - np.append(0.0, column) for name, column in sums.items()}
+
+
+def _jackknife(values: Floats, sums: FoldSums, reason: str, *, level: float) -> Estimate:
     """A ratio with an interval from leaving out one fold at a time, so users stay together.
+
+    Args:
+        values: The ratio over all folds and then without each of them; NaN where undefined.
+        sums: The folds, for their number of requests.
+        reason: Why the ratio is undefined, where it is.
+        level: Coverage.
 
     References:
         Shao & Tu (1995), The Jackknife and Bootstrap, section 2.3 (grouped jackknife).
     """
     from scipy.special import stdtrit  # noqa: PLC0415 - kept off the import path of pages
 
-    value = statistic(lambda part: part)
-    n, method = int(frame["rows"].sum()), "jackknife over folds"
-    if value is None:
+    value, left = float(values[0]), values[1:]
+    n, method = int(sums["rows"].sum()), "jackknife over folds"
+    if np.isnan(value):
         return undefined(reason, n=n, method=method, level=level)
-    folds = frame["fold"].to_list()
-    without = [statistic(_all_but(fold)) for fold in folds]
-    left: Floats = np.array([item for item in without if item is not None], dtype=np.float64)
-    if left.size < 2 or left.size < len(folds):  # noqa: PLR2004 - a spread needs two folds
+    if left.size < 2 or np.isnan(left).any():  # noqa: PLR2004 - a spread needs two folds
         return Estimate(value, None, None, n, method, level)
     error = float(np.sqrt((left.size - 1) / left.size * ((left - left.mean()) ** 2).sum()))
     half = float(stdtrit(left.size - 1, (1 + level) / 2)) * error
     return Estimate(value, value - half, value + half, n, method, level)
-
-
-def _all_but(fold: int) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    return lambda part: part.filter(pl.col("fold") != fold)
 
 
 def _p95(selection: Selection, policy: ThresholdPolicy, names: tuple[str, ...]) -> float | None:

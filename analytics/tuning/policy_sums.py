@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from analytics.estimate import Floats
 from analytics.logs.schema import UNCATEGORISED
 from analytics.policy import CategoryPolicy, Default, Route, ThresholdPolicy
 from analytics.tuning.curve import in_force_threshold
@@ -23,27 +24,30 @@ class PolicySums:
     Attributes:
         frame: One row per category and fold with ``sums.SUM_NAMES``.
         covered: Categories that count for all categories together.
-        by_category: The same by fold alone, filled as it is asked for.
+        by_category: What ``folds`` returns, filled when it is first asked for.
     """
 
     frame: pl.DataFrame
     covered: tuple[str, ...]
-    by_category: dict[str | None, pl.DataFrame] = field(default_factory=dict)
+    by_category: dict[str | None, dict[str, Floats]] = field(default_factory=dict)
 
     def of(self, category: str | None) -> Sums:
         """Totals over all folds of a category, or of all covered categories (None)."""
-        frame = self.rows(category)
-        return Sums(*(np.array([float(frame[name].sum())]) for name in SUM_NAMES))
+        folds = self.folds(category)
+        return Sums(*(folds[name].sum(keepdims=True) for name in SUM_NAMES))
 
-    def rows(self, category: str | None) -> pl.DataFrame:
-        """One row per fold. Over several categories, grades count by the categories' requests."""
-        if category not in self.by_category:
-            names = self.covered if category is None else (category,)
-            frame = self.frame.filter(pl.col("task_category").is_in(names))
-            if category is None:
-                frame = by_traffic(frame, ("total", "squares", "gap"))
-            self.by_category[category] = frame.group_by("fold").agg(pl.col(SUM_NAMES).sum()).sort("fold")
-        return self.by_category[category]
+    def folds(self, category: str | None) -> dict[str, Floats]:
+        """Totals by fold. Over several categories, grades count by the categories' requests."""
+        if not self.by_category:
+            frame = self.frame.sort("fold")
+            for (name,), part in frame.partition_by("task_category", as_dict=True).items():
+                self.by_category[name] = _columns(part)
+            part = by_traffic(
+                frame.filter(pl.col("task_category").is_in(self.covered)), ("total", "squares", "gap")
+            )
+            self.by_category[None] = _columns(part.group_by("fold").agg(pl.col(SUM_NAMES).sum()).sort("fold"))
+        nothing: Floats = np.zeros(0)
+        return self.by_category.get(category, dict.fromkeys(SUM_NAMES, nothing))
 
     def spread(self, category: str | None) -> float:
         """By how much unequal shares of graded requests widen an interval over categories, at least 1.
@@ -54,6 +58,10 @@ class PolicySums:
         if category is not None:
             return 1.0
         return unequal_weights(self.frame.filter(pl.col("task_category").is_in(self.covered)))
+
+
+def _columns(frame: pl.DataFrame) -> dict[str, Floats]:
+    return {name: frame[name].cast(pl.Float64).to_numpy() for name in SUM_NAMES}
 
 
 def by_traffic(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.DataFrame:
