@@ -3,7 +3,7 @@
 import polars as pl
 
 from analytics.measure.calibration import auroc, ece
-from analytics.tuning.frontier import aiq, apgr, cpt
+from analytics.tuning.frontier import aiq, area_of, gap_recovered, least_rate
 from analytics.tuning.sums import Levels
 
 
@@ -26,14 +26,14 @@ def areas(
         reasons |= dict.fromkeys(found, "This log does not hold both outcomes on every route.")
         return found, reasons
     share, accuracy = points["escalation_rate"].to_numpy(), points["accuracy"].to_numpy()
-    ends = {"fast_accuracy": low, "strong_accuracy": high}
-    found["apgr"] = apgr(share, accuracy, **ends)
-    found["cpt50"] = cpt(share, accuracy, **ends, share=0.5)
-    found["cpt80"] = cpt(share, accuracy, **ends, share=0.8)
-    if found["apgr"] is None:
+    recovered = gap_recovered(share, accuracy, low, high)
+    if recovered is None:
         reasons |= dict.fromkeys(
             ("apgr", "cpt50", "cpt80"), "The strong model is not better than the fast one."
         )
+    else:
+        found["apgr"] = area_of(*recovered)
+        found["cpt50"], found["cpt80"] = (least_rate(*recovered, share=part) for part in (0.5, 0.8))
     cost = points["cost_per_request_usd"]
     found["aiq"] = None if cost.has_nulls() else aiq(cost.to_numpy(), accuracy)
     if found["aiq"] is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from analytics.estimate import LEVEL, Estimate, undefined
+from analytics.estimate import LEVEL, Estimate, Floats, undefined
 from analytics.logs.schema import UNCATEGORISED
 from analytics.tuning.areas import areas, ranking
 from analytics.tuning.log import Selection, largest_weight
@@ -180,19 +180,22 @@ def _several(
 
 def oracle_sums(at: Levels) -> Sums:
     """Totals of the right choice for every request: escalate exactly where the strong answer is better."""
-    base = control_sums(at, "fast_only")
-    hidden = np.array([at.everywhere("keep_gap") + at.everywhere("esc_gap")])
+
+    def whole(*names: str) -> Floats:
+        return np.array([sum(at.everywhere(name) for name in names)])
+
+    unknown = np.full(1, np.nan)
     return Sums(
-        n=base.n,
-        total=base.total + at.everywhere("oracle_sum"),
-        squares=np.full(1, np.nan),
-        gap=hidden,
-        cost_n=np.array([at.everywhere("oracle_cost_n")]),
-        cost=np.array([at.everywhere("oracle_cost_sum")]),
-        cost_squares=np.full(1, np.nan),
-        cost_gap=np.array([at.everywhere("esc_cost_gap")]),
-        rows=base.rows,
-        escalated=np.full(1, np.nan),
+        n=whole("n"),
+        total=whole("keep_sum", "oracle_sum"),
+        squares=unknown,
+        gap=whole("keep_gap", "esc_gap"),
+        cost_n=whole("oracle_cost_n"),
+        cost=whole("oracle_cost_sum"),
+        cost_squares=unknown,
+        cost_gap=whole("esc_cost_gap"),
+        rows=whole("rows"),
+        escalated=unknown,
     )
 
 

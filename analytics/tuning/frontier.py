@@ -125,8 +125,8 @@ def apgr(
     References:
         Ong et al. (2024), RouteLLM, arXiv 2406.18665; trapezoids as in its released code.
     """
-    curve = _gap_recovered(escalation_rate, accuracy, fast_accuracy, strong_accuracy)
-    return None if curve is None else float(np.trapezoid(curve[1], curve[0]))
+    curve = gap_recovered(escalation_rate, accuracy, fast_accuracy, strong_accuracy)
+    return None if curve is None else area_of(*curve)
 
 
 def cpt(
@@ -154,17 +154,14 @@ def cpt(
     References:
         Ong et al. (2024), RouteLLM, arXiv 2406.18665.
     """
-    curve = _gap_recovered(escalation_rate, accuracy, fast_accuracy, strong_accuracy)
-    if curve is None:
-        return None
-    rates, recovered = curve
-    return float(rates[recovered >= share - TOLERANCE].min())
+    curve = gap_recovered(escalation_rate, accuracy, fast_accuracy, strong_accuracy)
+    return None if curve is None else least_rate(*curve, share=share)
 
 
-def _gap_recovered(
+def gap_recovered(
     escalation_rate: ArrayLike, accuracy: ArrayLike, fast_accuracy: float, strong_accuracy: float
 ) -> tuple[Floats, Floats] | None:
-    """Escalation rate and PGR, ascending from 0 to 1; None where PGR is undefined."""
+    """Escalation rate and PGR, ascending from 0 to 1; None where PGR is undefined. See ``apgr``."""
     gap = strong_accuracy - fast_accuracy
     rates, reached = _floats(escalation_rate), _floats(accuracy)
     # Not "gap <= TOLERANCE": a NaN must fail too.
@@ -176,19 +173,33 @@ def _gap_recovered(
     return x, y
 
 
+def area_of(rates: Floats, recovered: Floats) -> float:
+    """APGR of what ``gap_recovered`` returns."""
+    return float(np.trapezoid(recovered, rates))
+
+
+def least_rate(rates: Floats, recovered: Floats, *, share: float) -> float:
+    """CPT of what ``gap_recovered`` returns, for a ``share`` of the gap in [0, 1]."""
+    return float(rates[recovered >= share - TOLERANCE].min())
+
+
 def _chain(costs: Floats, gains: Floats, candidates: Indices) -> Indices:
     """Andrew's monotone chain over points already ascending in both coordinates."""
     kept: list[int] = []
+    prices: list[float] = []  # of the step that ends at each kept point but the first
     x, y = costs.tolist(), gains.tolist()
     for point in candidates.tolist():
-        while len(kept) > 1 and _price(x, y, kept[-2], kept[-1]) >= _price(x, y, kept[-1], point):
+        price = 0.0
+        while kept:
+            price = (x[point] - x[kept[-1]]) / (y[point] - y[kept[-1]])
+            if not prices or prices[-1] < price:
+                break
             kept.pop()
+            prices.pop()
+        if kept:
+            prices.append(price)
         kept.append(point)
     return np.array(kept, dtype=np.intp)
-
-
-def _price(x: list[float], y: list[float], start: int, end: int) -> float:
-    return (x[end] - x[start]) / (y[end] - y[start])
 
 
 def _floats(values: ArrayLike) -> Floats:

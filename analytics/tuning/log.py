@@ -64,6 +64,7 @@ class Selection:
         accuracy_inflation: Design effect of several requests per user on accuracies, at least 1.
         cost_inflation: The same for costs.
         notes: Sentences on what was left out.
+        weights: The largest weight of a request in each category.
         levels: ``rows`` of each category by confidence, see ``sums.levels``.
         timed: Latency histograms of each category, filled when first asked for.
         p95_by_step: 95th percentile of latency of groups of categories, filled as they are asked for.
@@ -81,6 +82,7 @@ class Selection:
     accuracy_inflation: float = 1.0
     cost_inflation: float = 1.0
     notes: tuple[str, ...] = field(default=())
+    weights: dict[str, float] = field(default_factory=dict)
     levels: dict[str, Levels] = field(default_factory=dict)
     timed: dict[str, pl.DataFrame] = field(default_factory=dict)
     p95_by_step: dict[tuple[str, ...], Floats | None] = field(default_factory=dict)
@@ -146,10 +148,11 @@ def select(
     pairs = _pairs(frame)
     rows = contributions(frame)
     accuracy, cost = _inflation(rows) if log.facts.clustered else (1.0, 1.0)
+    observed = regimes(frame)
     return Selection(
         log=log,
         rows=rows,
-        regimes=regimes(frame),
+        regimes=observed,
         categories=tuple(sorted(pairs)),
         pairs=pairs,
         policy_kind=frame["policy_kind"][0] if frame.height else "cascade",
@@ -158,14 +161,14 @@ def select(
         accuracy_inflation=accuracy,
         cost_inflation=cost,
         notes=notes,
+        weights=dict(zip(observed["task_category"], observed["weight"], strict=True)),
         levels=levels_by_category(rows),
     )
 
 
 def largest_weight(selection: Selection, names: Sequence[str]) -> float:
     """The largest weight of a request in some categories; 1 without a shadow share."""
-    weights = selection.regimes.filter(pl.col("task_category").is_in(list(names)))["weight"].to_list()
-    return max(weights, default=1.0)
+    return max((selection.weights.get(name, 1.0) for name in names), default=1.0)
 
 
 def _one_kind(frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:

@@ -67,10 +67,13 @@ def point_tables(
         **_versus_strong(selection, ats, np.repeat(weights, sizes), np.array(sizes), level=level),
         "saved": 1 - _ratio(cost["value"], np.repeat(strong_cost, sizes)),
     }
-    # Of a dict of long arrays Polars would start threads, which costs more than all of this.
-    table = pl.DataFrame([pl.Series(name, column, nan_to_null=True) for name, column in columns.items()])
+    series = [pl.Series(name, column, nan_to_null=True) for name, column in columns.items()]
     ends = np.cumsum(sizes)
-    return [table.slice(int(end) - size, size) for end, size in zip(ends, sizes, strict=True)]
+    # Slices of series, not of a frame: that would be planned and collected once per curve.
+    return [
+        pl.DataFrame([column.slice(int(end) - size, size) for column in series])
+        for end, size in zip(ends, sizes, strict=True)
+    ]
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

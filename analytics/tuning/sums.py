@@ -129,24 +129,36 @@ def _levels(table: pl.DataFrame) -> Levels:
     return Levels(confidence.drop_nulls().to_numpy().astype(np.float64), columns)
 
 
-_KEPT = ("n", "keep_sum", "keep_sq", "keep_gap", None, "rows", None)
-_ESCALATED = ("n", "esc_sum", "esc_sq", "esc_gap", "esc_cost_gap", "rows", "rows")
 _COSTS = ("cost_n", "cost_sum", "cost_sq")
 _NOTHING = (None,) * len(_COSTS)
+_KEPT = (
+    "n", "keep_sum", "keep_sq", "keep_gap", None, "rows", None,
+    *(f"keep_{name}" for name in _COSTS), *_NOTHING,
+)  # fmt: skip
+_ESCALATED = (
+    "n", "esc_sum", "esc_sq", "esc_gap", "esc_cost_gap", "rows", "rows",
+    *_NOTHING, *(f"esc_{name}" for name in _COSTS),
+)  # fmt: skip
 
 
 def threshold_sums(at: Levels, *, missing: Missing = "escalate") -> Sums:
     """Totals at every threshold; arrays of shape ``(m + 1,)``, the last "escalate all"."""
-    n, total, squares, gap, never, rows, escalated = at.swept(_KEPT, _ESCALATED, missing=missing)
-    kept = at.swept([f"keep_{name}" for name in _COSTS], _NOTHING, missing=missing)
-    sent = at.swept(_NOTHING, [f"esc_{name}" for name in _COSTS], missing=missing)
-    parts = [
-        whole_route(part[0], part[1], part[2], requests)
-        for part, requests in ((kept, rows - escalated), (sent, escalated))
-    ]
-    cost, cost_squares, unknown = (sum(values) for values in zip(*parts, strict=True))
+    swept = at.swept(_KEPT, _ESCALATED, missing=missing)
+    n, total, squares, gap, never, rows, escalated, *costs = swept
+    kept, sent = costs[: len(_COSTS)], costs[len(_COSTS) :]
+    kept_cost, kept_squares, kept_unknown = whole_route(kept[0], kept[1], kept[2], rows - escalated)
+    sent_cost, sent_squares, sent_unknown = whole_route(sent[0], sent[1], sent[2], escalated)
     return Sums(
-        n, total, squares, gap, kept[0] + sent[0], cost, cost_squares, never + unknown, rows, escalated
+        n=n,
+        total=total,
+        squares=squares,
+        gap=gap,
+        cost_n=kept[0] + sent[0],
+        cost=kept_cost + sent_cost,
+        cost_squares=kept_squares + sent_squares,
+        cost_gap=never + kept_unknown + sent_unknown,
+        rows=rows,
+        escalated=escalated,
     )
 
 
