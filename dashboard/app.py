@@ -21,5 +21,6 @@ page = st.navigation(
     ],
     expanded=True,
 )
-sidebar()
+with st.spinner("Opening the log"):
+    sidebar()
 page.run()

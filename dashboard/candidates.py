@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analytics.estimate import Estimate, undefined
+from analytics.measure.verdicts import difference
 from dashboard import words
 
 if TYPE_CHECKING:
@@ -116,7 +117,6 @@ def _of_row(
 
 def _of_point(label: str, route: str, point: "Point", curve: "Curve") -> Candidate:
     strong = route == "strong_only"
-    none = undefined("It is always strong itself." if strong else CANNOT, n=curve.n)
     same = Estimate(0.0, None, None, curve.n, "by definition")
     accuracy = point.accuracy
     bounds = (
@@ -124,8 +124,9 @@ def _of_point(label: str, route: str, point: "Point", curve: "Curve") -> Candida
         if accuracy.value is None and accuracy.low is not None and accuracy.high is not None
         else None
     )
-    known = strong and accuracy.value is not None
-    priced = strong and point.cost_per_request_usd.value is not None
+    none = undefined(CANNOT, n=curve.n)
+    known = accuracy.value is not None
+    priced = point.cost_per_request_usd.value is not None
     return Candidate(
         label=label,
         route=route,
@@ -133,7 +134,15 @@ def _of_point(label: str, route: str, point: "Point", curve: "Curve") -> Candida
         accuracy=accuracy,
         cost_per_request_usd=point.cost_per_request_usd,
         escalation_rate=point.escalation_rate,
-        vs_strong=same if known else none,
-        saved=same if priced else none,
+        vs_strong=(same if known else none) if strong else difference(accuracy, curve.strong_only.accuracy),
+        saved=(same if priced else none) if strong else _saved(point, curve.strong_only),
         bounds=bounds,
     )
+
+
+def _saved(point: "Point", strong: "Point") -> Estimate:
+    """Share of the cost of always strong that a policy saves; undefined where a cost is."""
+    cost, most = point.cost_per_request_usd, strong.cost_per_request_usd
+    if cost.value is None or not most.value:
+        return undefined(cost.reason or most.reason or "Costs are not in this log.", n=cost.n)
+    return Estimate(1 - cost.value / most.value, None, None, cost.n, "ratio of means")

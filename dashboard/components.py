@@ -9,7 +9,7 @@ import polars as pl
 import streamlit as st
 
 from analytics.errors import TiertuneError
-from dashboard import look, words
+from dashboard import look, reasons, words
 from dashboard.downloads import downloads
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from analytics.estimate import Estimate
 
 Kind = Literal["percent", "points", "money", "seconds", "count"]
-FIRST_QUESTION = "Which requests are worth the reasoning model?"
 ANSWER_WIDTH = 860
 ROW_HEIGHT = 36
+LEAST_COLUMNS = 4
 LOGS_PAGE = "views/logs.py"
 
 
@@ -74,14 +74,15 @@ def card(
 
 def _written(value: float, kind: Kind, digits: int) -> str:
     if kind in ("percent", "points"):
-        write = words.percent if kind == "percent" else words.points
-        return write(value, digits=digits)
+        return words.percent(value, digits=digits) if kind == "percent" else words.points(value, plus=True)
     return {"money": words.money, "seconds": words.seconds, "count": words.count}[kind](value)
 
 
 def _interval(estimate: "Estimate", kind: Kind, digits: int) -> str:
     low, high = estimate.low, estimate.high
     if low is None or high is None or kind == "count":
+        return ""
+    if _written(low, kind, digits) == _written(high, kind, digits):
         return ""
     if kind in ("percent", "points"):
         write = words.percent_interval if kind == "percent" else words.points_interval
@@ -90,14 +91,14 @@ def _interval(estimate: "Estimate", kind: Kind, digits: int) -> str:
 
 
 def ratio_card(label: str, value: float | None, other: str, other_value: float | None) -> Card:
-    """A whole number with that of another strategy in its pill."""
-    note = words.NOT_IN_LOG if other_value is None else f"{other}{words.NBSP}{words.count(other_value)}"
-    return Card(label, words.count(value), note)
+    """A number with that of another strategy in its pill."""
+    note = words.NOT_IN_LOG if other_value is None else f"{other}{words.NBSP}{words.amount(other_value)}"
+    return Card(label, words.amount(value), note)
 
 
 def cards(row: Sequence[Card], *, boxed: bool = False) -> None:
     """Up to five equal cards, which wrap to 3 + 2 on narrow screens; ``boxed`` inside a bordered box."""
-    with st.grid(len(row), min_column_width=130 if boxed else 140):
+    with st.grid(max(len(row), LEAST_COLUMNS), min_column_width=130 if boxed else 140):
         for entry in row:
             st.metric(
                 entry.label,
@@ -284,13 +285,13 @@ def empty(
         st.page_link(page, label=label, icon=":material/arrow_forward:", width="content")
 
 
-def no_log() -> None:
-    """The empty state of every page before the first log."""
-    title_block(FIRST_QUESTION, "No log is loaded yet, so there is nothing to compare.")
+def no_log(question: str, *, then: str) -> None:
+    """The empty state of a page before the first log."""
+    title_block(question, "No log is loaded yet, so nothing can be said.")
     empty(
         "No log in this database",
         add="Add a request log on the Logs page: CSV, JSON lines, JSON or Parquet.",
-        then="This page will then show what each strategy costs and gets right, and what would change.",
+        then=f"This page will then show {then}.",
     )
 
 
@@ -319,4 +320,4 @@ HEADLINES = {
 
 def explain(error: TiertuneError) -> None:
     """Show why there is no answer; the message was written for the user."""
-    finding(HEADLINES.get(error.kind, "There is no answer yet"), words.plain(str(error), limit=600))
+    finding(HEADLINES.get(error.kind, "There is no answer yet"), reasons.said(str(error)))

@@ -11,7 +11,7 @@ from analytics.logs.ladder import Ladder, Pair
 from analytics.logs.prices import price_map_date
 from analytics.logs.schema import TIERS
 from analytics.logs.store import Store
-from dashboard import components, tall, words
+from dashboard import components, reasons, state, tall, words
 
 UNKNOWN_TIER = "unknown"
 SOURCES = {"log": "the log", "price": "its price", "hand": "you"}
@@ -85,10 +85,10 @@ def _ladder(store: Store, dataset: str) -> None:
     editable = store.datasets().row(by_predicate=pl.col("name") == dataset, named=True)["form"] == "calls"
     if editable and not held.confirmed and held.pairs:
         components.finding(
-            "Confirm which model is fast and which is strong", words.plain(held.reason, limit=300)
+            "Confirm which model is fast and which is strong", reasons.said(held.reason, limit=300)
         )
     else:
-        st.caption(words.plain(held.reason, limit=300))
+        st.caption(reasons.said(held.reason, limit=300))
     if not editable:
         with tall.box(len(held.pairs)):
             components.table(
@@ -152,8 +152,8 @@ def _tiers(store: Store, dataset: str) -> None:
         alt="Models of this dataset with tier and list price",
     )
     st.caption(
-        f"Prices of the table of {words.plain(price_map_date())}; a cost in the log goes before them. "
-        "A wrong tier can be put right here."
+        f"List prices of {words.plain(price_map_date())}; a cost in the log goes before them. A wrong "
+        "tier can be put right here."
     )
     with _row():
         model = st.selectbox("Model", models["model"].to_list(), key=f"tier-model-{dataset}", width=320)
@@ -191,7 +191,7 @@ def _rename(store: Store, dataset: str) -> None:
         name = st.text_input("New name", dataset, key=f"name-{dataset}", max_chars=200, width=320)
         pressed = st.button("Rename", icon=":material/edit:", key=f"renamed-{dataset}")
     if pressed and name and name != dataset:
-        _tried(lambda: store.rename(dataset, name), "The dataset is renamed.")
+        _tried(lambda: store.rename(dataset, name), "The dataset is renamed.", shows=name.strip())
 
 
 def _delete(store: Store, dataset: str) -> None:
@@ -208,13 +208,15 @@ def _row() -> DeltaGenerator:
     return st.container(horizontal=True, vertical_alignment="bottom", gap="small")
 
 
-def _tried(change: Callable[[], None], done: str) -> None:
-    """Make a change and draw the page anew; what it refuses is said on the spot."""
+def _tried(change: Callable[[], None], done: str, *, shows: str | None = None) -> None:
+    """Make a change and draw the page anew, with dataset ``shows``; what it refuses is said on the spot."""
     try:
         change()
     except TiertuneError as error:
-        st.error(words.plain(str(error), limit=600), icon=":material/error:")
+        st.error(reasons.said(str(error)), icon=":material/error:")
         return
+    if shows is not None:
+        state.open_next(shows)
     st.toast(done, icon=":material/check:")
     st.rerun()
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dashboard import words
+from dashboard import reasons, words
 
 if TYPE_CHECKING:
     from analytics.tuning.curve import Curve
@@ -23,14 +23,25 @@ ESTIMATORS = {
     "ungraded": "No request is graded, so only cost and share escalated are known.",
     "mixed": "The categories were observed in different ways; each uses what its own rows allow.",
 }
+FIGURES = {
+    "apgr": "APGR",
+    "cpt50": "CPT 50%",
+    "cpt80": "CPT 80%",
+    "aiq": "AIQ",
+    "auroc": "AUROC",
+    "ece": "calibration error",
+    "left_out": "some categories",
+}
+OF_CONFIDENCE = ("auroc", "ece")
+NO_CONFIDENCE = "No request has a confidence."
 FORMULA = (
     "Keep iff confidence \u2265 threshold. Accuracy is the mean grade of the answer that the policy serves, "
     "with a Wilson interval for 0/1 grades and a normal one otherwise; cost is the mean over requests whose "
     "costs are known, and an escalated request of a cascade pays both calls."
 )
 HELD_OUT = (
-    "Picked on one half of the users (folds 0 to 9), every figure is from the other half (folds 10 to 19); "
-    "no threshold is scored on the rows that chose it."
+    "Picked on one half of the log (folds 0 to 9), every figure is from the other half (folds 10 to 19); "
+    "requests of one user stay together, and no threshold is scored on the rows that chose it."
 )
 
 
@@ -49,10 +60,19 @@ def of_curve(curve: "Curve") -> list[tuple[str, str]]:
     if curve.auroc is not None and curve.ece is not None:
         ranking = f"AUROC {curve.auroc:.2f} (0.50 says nothing, 1 ranks perfectly)"
         found.append(("Confidence", f"{ranking}, expected calibration error {words.percent(curve.ece)}."))
-    found += [
-        ("Not known", words.plain(reason, limit=300)) for reason in dict.fromkeys(curve.reasons.values())
+    return [*found, *_unknown(curve), ("Formula", FORMULA)]
+
+
+def _unknown(curve: "Curve") -> list[tuple[str, str]]:
+    """The figures that this log does not give, those with the same reason together."""
+    why: dict[str, list[str]] = {}
+    for name, reason in curve.reasons.items():
+        bare = name in OF_CONFIDENCE and curve.missing_confidence == curve.n
+        why.setdefault(NO_CONFIDENCE if bare else reason, []).append(FIGURES.get(name, name))
+    return [
+        ("Not known", f"{words.joined(names)}: {reasons.said(reason, limit=300)}")
+        for reason, names in why.items()
     ]
-    return [*found, ("Formula", FORMULA)]
 
 
 def of_tuning(tuning: "Tuning", selection: "Selection") -> list[tuple[str, str]]:
@@ -65,5 +85,5 @@ def of_tuning(tuning: "Tuning", selection: "Selection") -> list[tuple[str, str]]
         found.append(
             ("Implied price", f"The dearest additional correct answer that this policy buys costs {price}.")
         )
-    found += [("Note", words.plain(note, limit=300)) for note in (*tuning.notes, *selection.notes)]
+    found += [("Note", reasons.said(note, limit=300)) for note in (*tuning.notes, *selection.notes)]
     return list(dict.fromkeys(found))

@@ -7,7 +7,7 @@ import streamlit as st
 from analytics.logs.dialects import DIALECTS
 from analytics.logs.mapping import Answers
 from analytics.logs.store import Store
-from dashboard import file_outcome, loading, mapping_editor, words
+from dashboard import file_outcome, loading, mapping_editor, reasons, state, words
 from dashboard.loading import Task
 
 POLL_S = 0.5
@@ -37,7 +37,7 @@ def _working(tasks: dict[str, Task]) -> None:
     if shown - busy:
         for key in shown - busy:
             if key in tasks and tasks[key].report is not None:
-                st.session_state["dataset"] = tasks[key].dataset
+                state.open_next(tasks[key].dataset)
         st.rerun()
 
 
@@ -68,7 +68,7 @@ def file_box(task: Task, store: Store, datasets: Sequence[str]) -> bool:
         elif task.stage == "stopped":
             st.info(task.message, icon=":material/stop_circle:")
         elif task.stage == "failed":
-            st.error(words.plain(task.message, limit=1200), icon=":material/error:")
+            st.error(reasons.said(task.message, limit=1200), icon=":material/error:")
     return removed
 
 
@@ -106,7 +106,7 @@ def _asking(task: Task, store: Store, datasets: Sequence[str]) -> None:
         return
     staged, proposal = task.inspection.staged, task.inspection.proposal
     for note in dict.fromkeys((*staged.notes, *proposal.notes)):
-        st.caption(words.plain(mapping_editor.FLAG.sub("", note), limit=400))
+        st.caption(reasons.said(note, limit=400))
     # What the values look like is not known before the encoding is.
     questions = staged.questions or proposal.questions
     if questions:
@@ -115,7 +115,7 @@ def _asking(task: Task, store: Store, datasets: Sequence[str]) -> None:
         if given is not None:
             _again(task, store, given)
     for refusal in filter(None, (proposal.refusal, task.message)):
-        st.error(words.plain(mapping_editor.FLAG.sub("", refusal), limit=600), icon=":material/rule:")
+        st.error(reasons.said(refusal), icon=":material/rule:")
     mapping_editor.mapping_table(task.inspection, key=task.key)
     _decision(task, store, datasets, ready=not questions and not proposal.refusal)
     if st.session_state.get(f"editing-{task.key}"):

@@ -7,8 +7,9 @@ import streamlit as st
 
 from analytics.logs.intake import FileReport
 from analytics.logs.staging import Problem
-from dashboard import components, mapping_editor, state, words
+from dashboard import components, mapping_editor, reasons, state, tall, words
 from dashboard.charts import intake as intake_chart
+from dashboard.downloads import downloads
 from dashboard.loading import Task
 
 OVERVIEW_PAGE = "views/overview.py"
@@ -53,7 +54,7 @@ def outcome(report: FileReport, task: Task) -> None:
     if report.loaded and shown == task.dataset:
         st.page_link(OVERVIEW_PAGE, label="See what this log says", icon=":material/arrow_forward:")
     for note in report.notes:
-        st.caption(words.plain(note, limit=400))
+        st.caption(reasons.said(note, limit=400))
     changed = report.problems_total > report.rejected
     listed = f"{'Rejected or changed' if changed else 'Rejected'} ({words.count(report.problems_total)})"
     mapping, rejected, missing = st.tabs(["Column mapping", listed, "What is missing"])
@@ -74,11 +75,9 @@ def sentence(report: FileReport) -> str:
         f"{words.count(report.rejected)} rejected + {words.count(report.duplicates)} {duplicate}"
     )
     if report.confidence_set_null:
-        many = "row has" if report.confidence_set_null == 1 else "rows have"
-        text += (
-            f". {words.count(report.confidence_set_null)} {many} a confidence that is no number from 0 to 1; "
-            "it counts as missing."
-        )
+        rows = words.plural(report.confidence_set_null, "row")
+        verb = "has" if report.confidence_set_null == 1 else "have"
+        text += f". {rows} {verb} no confidence that is a number from 0 to 1."
     return text
 
 
@@ -92,18 +91,18 @@ def problem_table(problems: Sequence[Problem], *, total: int, key: str) -> None:
         schema={"line": pl.Int64, "column": pl.String, "reason": pl.String},
         orient="row",
     )
-    components.table(
-        frame.head(SHOWN_PROBLEMS),
-        {
-            "line": components.number_column("Line", 90),
-            "column": components.text_column("Column", 220),
-            "reason": components.text_column("Reason", 620),
-        },
-        key=f"rejected-{key}",
-        alt="Rejected or changed records with line, column and reason",
-        file="rejected",
-        export=frame,
-    )
+    with tall.box(frame.height):
+        components.table(
+            frame.head(SHOWN_PROBLEMS),
+            {
+                "line": components.number_column("Line", 90),
+                "column": components.text_column("Column", 220),
+                "reason": components.text_column("Reason", 620),
+            },
+            key=f"rejected-{key}",
+            alt="Rejected or changed records with line, column and reason",
+        )
+    downloads(frame, file="rejected", key=f"rejected-{key}")
     shown = min(len(problems), SHOWN_PROBLEMS)
     if total > shown:
         held = words.count(len(problems))

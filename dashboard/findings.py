@@ -31,7 +31,7 @@ def _unpriced(curves: Mapping[str, "Curve"]) -> Line | None:
         return None
     body = (
         "The cheapest policy is then the one with the fewest escalations. Add costs or tokens to the log, "
-        "or give prices when it is loaded."
+        "or state a cost per call under Change mapping when it is loaded."
     )
     return "This log has no costs", body
 
@@ -97,6 +97,8 @@ def _ungraded(curves: Mapping[str, "Curve"]) -> Line | None:
     graded = sum(curve.graded_n for curve in curves.values())
     if rows == 0 or graded >= rows * (1 - UNGRADED):
         return None
+    if graded == 0:
+        return "No request is graded", "Accuracy is unknown. Grade a random sample of answers and log it."
     body = (
         "Accuracies are about the graded ones only. If the others are harder or easier, the picture is off: "
         "grade a random sample, not the complaints."
@@ -128,7 +130,7 @@ def _confidence(facts: Mapping[str, Any]) -> Line | None:
     if share < FULL:
         return (
             "Some confidences",
-            f"{words.percent(1 - share)} of requests have none and are escalated.",
+            f"{words.percent(1 - share)} of requests have none; More filters says what becomes of them.",
         )
     return None
 

@@ -46,7 +46,7 @@ def controls(categories: Sequence[str]) -> tuple[str, Goal]:
     choice = dict(kept)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         if st.session_state.get("show") not in (None, *categories):
-            del st.session_state["show"]
+            st.session_state["show"] = categories[0]
         category = st.selectbox("Category", list(categories), key="show", bind="query-params", width=230)
         choice["goal"] = _segments("Goal", "goal", goal_words.NAMES, kept)
         key, label, options = NUMBERS[choice["goal"]]

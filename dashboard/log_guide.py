@@ -6,6 +6,9 @@ import streamlit as st
 
 import data
 
+SHORT_TABLE = 8
+LEAST_WIDTH = 380
+
 
 def guide(path: Path) -> None:
     """The guide without its own title; its sections one step smaller, because a page has an answer above."""
@@ -15,7 +18,30 @@ def guide(path: Path) -> None:
         st.info("The guide is not part of this installation. It is docs/logging.md in the project.")
         return
     for section in sections(text):
-        st.markdown(section)
+        before, rows, after = listed(section)
+        st.markdown(before)
+        if rows:
+            with st.grid(2, min_column_width=LEAST_WIDTH):
+                for name, meaning in rows:
+                    st.markdown(f"{name}  \n{meaning}")
+            if after:
+                st.markdown(after)
+
+
+def listed(section: str) -> tuple[str, list[tuple[str, str]], str]:
+    """A section with a long table as the text before it, its rows, and the text after it.
+
+    A table of names and meanings wastes half of a narrow screen on the names; as a list it does not. Short
+    tables stay as they are.
+    """
+    lines = section.splitlines()
+    table = [place for place, line in enumerate(lines) if line.startswith("|")]
+    if len(table) <= SHORT_TABLE:
+        return section, [], ""
+    first, last = table[0], table[-1]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[first + 2 : last + 1]]
+    rows = [(row[0], row[1]) for row in cells if len(row) == 2]  # noqa: PLR2004 - name and meaning
+    return "\n".join(lines[:first]), rows, "\n".join(lines[last + 1 :]).strip()
 
 
 def sections(text: str) -> list[str]:

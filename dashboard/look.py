@@ -90,6 +90,7 @@ def axis_name(figure: go.Figure, text: str, *, y: float = 1.0, bold: bool = Fals
         yanchor="bottom",
         yshift=8,
         showarrow=False,
+        bgcolor=PAGE if bold else CLEAR,
         font={"size": LABEL_SIZE, "color": INK} if bold else {"size": TICK_SIZE, "color": MUTED},
     )
 

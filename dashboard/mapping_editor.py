@@ -3,7 +3,6 @@
 All of it ends in ``Answers``, the same that a command's flags make, so that page and shell load alike.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,12 +13,11 @@ from analytics.logs.intake import Inspection
 from analytics.logs.mapping import Answers, Guess, Mapping
 from analytics.logs.schema import TABLES
 from analytics.logs.staging import Question
-from dashboard import components, words
+from dashboard import components, reasons, words
 
 CERTAINTY = {"sure": "Sure", "check": "Check", "missing": "Missing"}
 CHIPS = {"Sure": "#0F9D7433", "Check": "#C2570C33", "Missing": "#7A819033"}
 NOT_READ = "not in this file"
-FLAG = re.compile(r"\s*\(--[^)]*\)")
 JOINED = ("request_id",)
 CONSTANTS = {
     "decisions": (
@@ -68,10 +66,10 @@ def question_form(questions: Sequence[Question], answers: Answers, *, key: str) 
     with st.form(f"questions-{key}", border=False):
         chosen = []
         for index, question in enumerate(questions):
-            st.markdown(words.plain(FLAG.sub("", question.text), limit=600))
+            st.markdown(reasons.said(question.text))
             if question.options:
                 shown = st.radio(
-                    words.plain(question.text, limit=80),
+                    reasons.said(question.text, limit=80),
                     question.options,
                     key=f"question-{key}-{index}",
                     format_func=lambda option: words.plain(str(option)),

@@ -88,11 +88,13 @@ def chosen(tuning: "Tuning") -> pl.DataFrame:
                 "category": name,
                 "verdict": [verdict_word(tuning, name)],
                 "threshold": new_route(tuning, name),
-                "accuracy": words.with_interval(point.accuracy),
+                "accuracy": None if point.accuracy.value is None else words.with_interval(point.accuracy),
                 "vs_strong": _scaled(versus.accuracy),
                 "saved": None if saved.value is None else max(saved.value, 0.0),
                 "saved_interval": None
                 if saved.value is None
+                else ""
+                if saved.low == saved.high
                 else words.percent_interval(saved.low, saved.high, digits=0),
                 "n": point.accuracy.n,
                 "reason": (entry.reason if entry is not None else tuning.policy.default.reason) or None,

@@ -11,10 +11,11 @@ import streamlit as st
 from analytics.errors import TiertuneError
 from analytics.tuning.identification import Missing
 from analytics.tuning.log import Log
-from dashboard import findings, state, words
+from dashboard import findings, reasons, state, words
 
 ALL_PAIRS = "All pairs"
 ALL_ARMS = "All arms"
+WIDEST_PAIR = 30  # characters that the closed picker shows
 ARROW = f"{words.NBSP}\u2192{words.NBSP}"
 MISSING: dict[Missing, str] = {
     "escalate": "escalate",
@@ -33,7 +34,7 @@ def sidebar() -> None:
         try:
             datasets = state.catalogue()
         except TiertuneError as error:
-            st.warning(words.plain(str(error), limit=600), icon=":material/lock:")
+            st.warning(reasons.said(str(error)), icon=":material/lock:")
             return
         if datasets.is_empty():
             st.caption("No log is loaded yet.")
@@ -44,7 +45,7 @@ def sidebar() -> None:
             log = state.log(chosen)
         except TiertuneError as error:
             state.remember(chosen)
-            st.caption(words.plain(str(error), limit=600))
+            st.caption(reasons.said(str(error)))
             return
         state.remember(_filters(chosen, log, facts))
         _lacks(facts, log)
@@ -52,7 +53,9 @@ def sidebar() -> None:
 
 def _dataset(datasets: pl.DataFrame) -> state.View:
     names: list[str] = datasets["name"].to_list()
-    _drop_unknown("dataset", names)
+    if (opened := state.opened()) in names:
+        st.session_state["dataset"] = opened
+    _only_known("dataset", names)
     name = st.selectbox("Dataset", names, key="dataset", bind="query-params")
     facts = state.facts(name)
     if facts["badge"]:
@@ -65,7 +68,7 @@ def _dataset(datasets: pl.DataFrame) -> state.View:
 def _filters(chosen: state.View, log: Log, facts: dict[str, Any]) -> state.View:
     pair = _pair(log)
     names = [words.category(name) for name in log.facts.categories]
-    _drop_unknown("category", names)
+    _only_known("category", names)
     kept = st.multiselect(
         "Categories", names, key="category", bind="query-params", placeholder=f"All {len(names)}"
     )
@@ -90,8 +93,10 @@ def _pair(log: Log) -> tuple[str, str] | None:
     options = list(pairs) if state.crowded(log) else [ALL_PAIRS, *pairs]
     if len(pairs) == 1:
         options = list(pairs)
-    _drop_unknown("pair", options)
+    _only_known("pair", options)
     shown = st.selectbox("Model pair", options, key="pair", bind="query-params")
+    if shown is not None and len(shown) > WIDEST_PAIR:
+        st.caption(words.plain(shown, limit=90))
     return pairs.get(shown) if shown else None
 
 
@@ -110,7 +115,7 @@ def _arm(arms: Sequence[str]) -> str | None:
     if not arms:
         return None
     options = [ALL_ARMS, *arms]
-    _drop_unknown("arm", options)
+    _only_known("arm", options)
     shown = st.selectbox("Experiment arm", options, key="arm", bind="query-params")
     return None if shown == ALL_ARMS else shown
 
@@ -136,13 +141,16 @@ def _lacks(facts: dict[str, Any], log: Log) -> None:
             st.markdown("Nothing that these pages need.")
 
 
-def _drop_unknown(key: str, options: Sequence[str]) -> None:
-    """Forget a choice that another dataset does not have, before the widget meets it."""
+def _only_known(key: str, options: Sequence[str]) -> None:
+    """Take back a choice that another dataset does not have, before the widget meets it.
+
+    The first option is put in its place: the browser would go on showing a choice that is only deleted here.
+    """
     held = st.session_state.get(key)
     if isinstance(held, list):
         st.session_state[key] = [entry for entry in held if entry in options]
     elif held is not None and held not in options:
-        del st.session_state[key]
+        st.session_state[key] = options[0]
 
 
 def _graded(facts: dict[str, Any]) -> str:

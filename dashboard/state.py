@@ -21,7 +21,7 @@ from analytics.tuning.curve import curve as curve_of
 from analytics.tuning.goals import Tuning, tune
 from analytics.tuning.identification import Missing
 from analytics.tuning.log import Log, Selection, read_log, select
-from dashboard import goal_words, words
+from dashboard import goal_words, reasons, words
 
 DATABASE = "TIERTUNE_DB"
 
@@ -93,6 +93,17 @@ def remember(chosen: View | None) -> None:
     st.session_state["_view"] = chosen
 
 
+def open_next(dataset: str) -> None:
+    """Have the sidebar show this dataset from the next run on; in this one its picker is drawn already."""
+    st.session_state["_open"] = dataset
+
+
+def opened() -> str | None:
+    """The dataset that the sidebar was asked to show; asked once, answered once."""
+    found: str | None = st.session_state.pop("_open", None)
+    return found
+
+
 def log(chosen: View) -> Log:
     """The cells and facts of the viewed dataset within its dates; one GROUP BY, then cached."""
     return _log(chosen.database, chosen.dataset, chosen.version, chosen.since, chosen.until)
@@ -110,16 +121,21 @@ def _log(
     return read_log(_store(path), dataset, since=since, until=end)
 
 
-def require_log() -> Log:
-    """The log to look at; without one the page explains what to upload and stops."""
+def require_log(question: str, *, then: str) -> Log:
+    """The log to look at; without one the page explains what to upload and stops.
+
+    Args:
+        question: Title of the page.
+        then: What the page will show with a log.
+    """
     from dashboard import components  # noqa: PLC0415 - components draw with this module
 
-    with components.explained(components.FIRST_QUESTION):
+    with components.explained(question):
         store()
         chosen = view()
         if chosen is not None:
             return log(chosen)
-    components.no_log()
+    components.no_log(question, then=then)
     return st.stop()
 
 
@@ -132,7 +148,7 @@ def selection() -> Selection:
     return _selection(_required())
 
 
-@st.cache_resource(show_spinner=False, max_entries=16)
+@st.cache_resource(show_spinner="Reading the log", max_entries=16)
 def _selection(chosen: View) -> Selection:
     return select(
         log(chosen),
@@ -154,7 +170,8 @@ def curve(category: str | None = None) -> Curve:
 
 def curves() -> dict[str, Curve]:
     """The curve of every category of the selection."""
-    return {name: curve(name) for name in selection().categories}
+    with st.spinner("Working out every threshold", show_time=True):
+        return {name: curve(name) for name in selection().categories}
 
 
 @st.cache_resource(show_spinner=False, max_entries=512)
@@ -176,7 +193,7 @@ def recommended(goal: Goal) -> tuple[Tuning | None, str]:
     try:
         return tuning(goal), ""
     except TiertuneError as error:
-        return None, words.plain(str(error), limit=600)
+        return None, reasons.said(str(error))
 
 
 @st.cache_resource(show_spinner="Tuning every category", show_time=True, max_entries=32)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from dashboard import words
 
 if TYPE_CHECKING:
+    from analytics.policy import Goal
     from analytics.tuning.curve import Point
     from analytics.tuning.goals import Tuning
 
@@ -44,7 +45,7 @@ def _distance(difference: float, against: str) -> str:
     if size.startswith("0.0"):
         return f"keeps the accuracy of {against}"
     if difference < 0:
-        return f"keeps accuracy within {size} of {against}"
+        return f"loses {size} of accuracy against {against}"
     return f"gains {size} of accuracy over {against}"
 
 
@@ -89,6 +90,14 @@ def thresholds_answer(tuning: "Tuning") -> str:
     if hidden:
         parts.append(f"for **{len(hidden)}** this log cannot tell: {words.listing(hidden, limit=3)}")
     return "; ".join(parts) + "."
+
+
+def held_out(goal: "Goal") -> str:
+    """Which rows the table of all categories is about, and what the goal does not promise for one of them."""
+    text = "Accuracy, difference and saving are of held-out requests, which had no say in the pick."
+    if goal.scope == "overall" and goal.name in ("non-inferior", "min-accuracy"):
+        text += " The goal is for all categories together; one alone may lose more."
+    return text
 
 
 def left_out(tuning: "Tuning") -> str:

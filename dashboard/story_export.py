@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dashboard import components, words
+from dashboard import components, reasons, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +48,7 @@ def cards(tuning: "Tuning") -> list[components.Card]:
 
 def said(tuning: "Tuning") -> str:
     """The outcome of tuning in its own words."""
-    return words.plain(tuning.sentence, limit=600)
+    return reasons.said(tuning.sentence)
 
 
 def snippet(policy: "ThresholdPolicy") -> str:
@@ -81,5 +81,5 @@ def evidence(tuning: "Tuning") -> list[tuple[str, str]]:
             facts.append(
                 ("Prices", f"Price table of {words.plain(found.prices_as_of)}, where the log states no cost.")
             )
-    facts += [("Note", words.plain(note, limit=400)) for note in tuning.notes]
+    facts += [("Note", reasons.said(note, limit=400)) for note in tuning.notes]
     return facts

@@ -5,7 +5,7 @@ import streamlit as st
 from analytics.tuning.curve import Curve
 from analytics.tuning.goals import Tuning
 from dashboard import candidates as choices_of
-from dashboard import components, words
+from dashboard import components, state, words
 from dashboard.candidates import Candidate
 from dashboard.charts import thresholds
 
@@ -93,10 +93,13 @@ def _cards(choice: Candidate) -> None:
 
 def _reading(curve: Curve, choice: Candidate, *, margin: float, recommended: bool) -> str:
     first = "The line is what each threshold would have given on this log, the band its 95% interval."
-    field = (
-        f" The green field marks thresholds whose accuracy is within {margin * words.POINT:g} pt of the "
-        "chosen one: the cheapest of them costs nothing to take."
-    )
+    field = ""
+    if not curve.points.is_empty() and curve.n > curve.missing_confidence:
+        field = (
+            " The green field marks thresholds whose accuracy is within "
+            f"{margin * words.POINT:g}{words.NBSP}pt of the chosen one; further left fewer requests are "
+            "escalated."
+        )
     if curve.graded_n == 0:
         field = " Accuracy is unknown, because no request is graded."
     elif choice.accuracy.value is None:
@@ -104,6 +107,18 @@ def _reading(curve: Curve, choice: Candidate, *, margin: float, recommended: boo
             " Where it is hatched the log holds no outcome for some requests, so any value in it is possible."
         )
     rows = " These figures are about all rows; the table below has the held-out ones." if recommended else ""
-    gone = curve.missing_confidence
-    missing = f" {words.plural(gone, 'request')} without a confidence count as escalated." if gone else ""
-    return first + field + rows + missing
+    return first + field + rows + _missing(curve, choice)
+
+
+def _missing(curve: Curve, choice: Candidate) -> str:
+    """What becomes of requests without a confidence, which only a threshold asks for."""
+    gone, view = curve.missing_confidence, state.view()
+    if not gone or view is None or choice.route != "cascade":
+        return ""
+    one = gone == 1
+    done = {
+        "escalate": "counts as escalated" if one else "count as escalated",
+        "keep": "keeps the fast answer" if one else "keep the fast answer",
+        "exclude": "is left out" if one else "are left out",
+    }
+    return f" {words.plural(gone, 'request')} without a confidence {done[view.missing]}."

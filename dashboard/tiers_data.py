@@ -9,7 +9,7 @@ from analytics.errors import TiertuneError
 from analytics.measure.tiers import Grouping, tier_estimates, tier_table
 from analytics.measure.timeline import timeline
 from analytics.measure.verdicts import Verdict, verdicts
-from dashboard import state, words
+from dashboard import reasons, state
 from dashboard.charts.tiers import UNKNOWN
 from dashboard.state import View
 
@@ -40,7 +40,7 @@ def measured() -> tuple[list[Verdict], str]:
     try:
         return verdicts(state.curves().values()), ""
     except TiertuneError as error:
-        return [], words.plain(str(error), limit=600)
+        return [], reasons.said(str(error))
 
 
 @st.cache_resource(show_spinner="Reading the log", show_time=True, max_entries=32)

@@ -32,6 +32,10 @@ LINES = {
     "latency_p50_s": ("Latency", "seconds", "latency_p95_s", "No call with a time has a latency."),
     "calls": ("Calls", "count", None, ""),
 }
+OWN_REQUESTS = (
+    "A tier's accuracy is about the requests that it saw, and a router sends hard ones up, so these figures "
+    "do not rank the tiers. The verdicts further down compare both models on the same requests."
+)
 VERDICTS_ALT = "Measured verdict of each category: whether the strong model is worth its price"
 READ = {
     "accuracy": "Share of graded answers that are right, with its 95% interval as a band.",
@@ -58,6 +62,8 @@ def tier_cards(figures: pl.DataFrame) -> None:
         card = components.card(entry["tier"].capitalize(), accuracy, "percent", hint=hint)
         row.append(card if accuracy.value is not None else _priced(entry, hint))
     components.cards(row)
+    if len(row) > 1 and figures["accuracy"].drop_nulls().len():
+        components.caption(OWN_REQUESTS)
 
 
 def matrix(figures: pl.DataFrame) -> None:
@@ -72,10 +78,13 @@ def matrix(figures: pl.DataFrame) -> None:
             on_select=_picked,
             selection_mode="points",
         )
-    components.caption(
-        "Accuracy as colour, below it the cost per correct answer and the calls. Each tier saw its own "
-        "requests: a router sends hard ones up. A click on a cell picks its category for the lines below."
-    )
+    graded = figures["accuracy"].drop_nulls().len() > 0
+    priced = figures["cost_per_correct_usd"].drop_nulls().len() > 0
+    first = "Cost of a call and number of calls."
+    if graded:
+        cost = "the cost per correct answer and " if priced else ""
+        first = f"Accuracy as text and colour, below it {cost}the number of calls."
+    components.caption(f"{first} A click on a cell picks its category for the lines below.")
     hidden = figures["task_category"].n_unique() - charts.SHOWN_CATEGORIES
     if hidden > 0:
         components.caption(
@@ -155,8 +164,8 @@ def _verdict_columns(frame: pl.DataFrame) -> dict[str, object]:
 def category_picker(names: Sequence[str | None]) -> str:
     """Which category the lines show; a click in the matrix sets it too."""
     options = [ALL, *(words.category(name) for name in names)]
-    if st.session_state.get(PICKED) not in options:
-        st.session_state.pop(PICKED, None)
+    if st.session_state.get(PICKED, ALL) not in options:
+        st.session_state[PICKED] = ALL
     return st.selectbox("Category", options, key=PICKED, bind="query-params", width=280)
 
 

@@ -129,6 +129,11 @@ def count(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:,.0f}"
 
 
+def amount(value: float | None) -> str:
+    """A number without a unit: whole from ten on, below that with two significant digits."""
+    return count(value) if value is None or abs(value) >= 10 else f"{value:.2g}"  # noqa: PLR2004
+
+
 def plural(value: int, noun: str, many: str | None = None) -> str:
     """``3 categories``: the number and the noun in the right form."""
     return f"{count(value)}{NBSP}{noun if value == 1 else many or noun + 's'}"
@@ -161,7 +166,7 @@ def points(value: float | None, *, digits: int = 1, plus: bool = False) -> str:
     """A difference of two shares in points: ``−1.8 pt``."""
     if value is None:
         return UNKNOWN
-    sign = "+" if plus else ""
+    sign = "+" if plus and round(value * POINT, digits) else ""
     return signed(f"{_unzero(value * POINT, digits):{sign}.{digits}f}{NBSP}pt")
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 EVEN = 30
 MOST_TICKS = 10
 MOST_DRAWN = 400
-APART = 0.12
+APART = 0.16
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """Every strategy on one cost-accuracy plane, the frontier of one shared threshold behind them."""
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from dashboard import look, words
-from dashboard.charts import labels
+from dashboard.charts.plane_names import LEFT, RECOMMENDED, SPARE, STYLES, Frame, Style, position, write_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,31 +16,7 @@ if TYPE_CHECKING:
 
 HEIGHT = 460
 MOST_DRAWN = 400
-SPARE = 0.15
-NAMED_AT = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-FRONTIER = "one threshold for all"
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How one strategy is drawn: its mark, colour, and the side of its label."""
-
-    name: str
-    color: str
-    symbol: str
-    size: int
-    side: str
-
-
-RECOMMENDED = "Recommended"
-STYLES = {
-    "fast_only": Style("Always fast", look.FAST, "circle", 11, "bottom right"),
-    "strong_only": Style("Always strong", look.STRONG, "circle", 11, "top left"),
-    "in_force": Style("In force", look.INK, "square", 10, "top left"),
-    "random": Style("Random, same cost", look.NEUTRAL, "circle-open", 11, "bottom right"),
-    "oracle": Style("Oracle (unreachable)", look.NEUTRAL, "diamond-open", 12, "middle right"),
-    "recommended": Style(RECOMMENDED, look.ACCENT, "circle", 14, "top left"),
-}
+ROOM = 0.09
 
 
 def by_cost(curve: "Curve") -> bool:
@@ -57,8 +33,10 @@ def strategies(curve: "Curve", marks: "dict[str, Point | None]") -> "go.Figure":
     """
     costs = by_cost(curve)
     figure = look.base(HEIGHT)
-    _frontier(figure, curve, costs=costs)
-    _chord(figure, marks, costs=costs)
+    frontier = _frontier_points(curve, costs=costs)
+    chord = _chord_ends(marks, costs=costs)
+    _frontier(figure, frontier)
+    _chord(figure, chord)
     drawn = [
         (STYLES[name], point)
         for name in STYLES
@@ -67,14 +45,12 @@ def strategies(curve: "Curve", marks: "dict[str, Point | None]") -> "go.Figure":
         and position(point, costs=costs).value is not None
     ]
     drawn = _merged(drawn, costs=costs)
-    frame = _frame(drawn, curve, costs=costs)
-    placed = [_label(frame, style, point, costs=costs) for style, point in drawn]
-    sided = [replace(label, side=side) for label, side in zip(placed, labels.sides(placed), strict=True)]
-    for (style, point), label in zip(drawn, sided, strict=True):
-        _mark(figure, style, point, label.side, costs=costs)
-    _name_frontier(figure, curve, frame, sided, costs=costs)
+    frame = _frame(drawn, frontier, costs=costs)
+    for style, point in drawn:
+        _mark(figure, style, point, costs=costs)
+    write_names(figure, frame, drawn, frontier, chord, costs=costs)
     look.axis_name(figure, "Accuracy")
-    _axes(figure, frame.right, costs=costs)
+    _axes(figure, frame, costs=costs)
     return figure
 
 
@@ -98,31 +74,17 @@ def _merged(drawn: "Sequence[tuple[Style, Point]]", *, costs: bool) -> "list[tup
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What the picture spans: its right end, its lowest and its highest accuracy."""
-
-    right: float
-    low: float
-    high: float
-
-    def place(self, x: float, y: float) -> tuple[float, float]:
-        """A point in [0, 1] of the picture."""
-        return x / ((1 + SPARE) * self.right), (y - self.low) / ((self.high - self.low) or 1.0)
-
-
-def _frame(drawn: "Sequence[tuple[Style, Point]]", curve: "Curve", *, costs: bool) -> Frame:
+def _frame(
+    drawn: "Sequence[tuple[Style, Point]]", frontier: "Sequence[dict[str, Any]]", *, costs: bool
+) -> Frame:
     places = [position(point, costs=costs) for _, point in drawn]
-    right = max((place.high or place.value or 0.0 for place in places), default=1.0) or 1.0
+    right = max([*((place.value or 0.0) for place in places), *(row["x"] for row in frontier)], default=0.0)
     ends = [(entry.accuracy.value, entry.accuracy.low, entry.accuracy.high) for _, entry in drawn]
     heights = [value for trio in ends for value in trio if value is not None]
-    heights += curve.points["accuracy"].drop_nulls().to_list()
-    return Frame(right, min(heights, default=0.0), max(heights, default=1.0))
-
-
-def _label(frame: Frame, style: Style, point: "Point", *, costs: bool) -> labels.Label:
-    x, y = frame.place(position(point, costs=costs).value or 0.0, point.accuracy.value or 0.0)
-    return labels.Label(x, y, len(style.name) + 7, style.side)
+    heights += [row["accuracy"] for row in frontier]
+    low, high = min(heights, default=0.0), max(heights, default=1.0)
+    room = ROOM * ((high - low) or 0.1)
+    return Frame(right or 1.0, low - room, high + room)
 
 
 def title(curve: "Curve") -> str:
@@ -145,11 +107,6 @@ def reading(curve: "Curve") -> str:
     )
 
 
-def position(point: "Point", *, costs: bool) -> "Estimate":
-    """What a point's place on the horizontal axis is."""
-    return point.cost_per_request_usd if costs else point.escalation_rate
-
-
 def described(marks: "dict[str, Point | None]") -> str:
     """The plane in words, for those who do not see it."""
     parts = [
@@ -161,51 +118,31 @@ def described(marks: "dict[str, Point | None]") -> str:
     return f"Accuracy against cost per request by strategy: {'; '.join(parts) or 'nothing is known'}."
 
 
-def _frontier(figure: "go.Figure", curve: "Curve", *, costs: bool) -> None:
+def _frontier_points(curve: "Curve", *, costs: bool) -> "list[dict[str, Any]]":
+    """``x``, ``accuracy``, ``threshold`` and ``escalation_rate`` of at most ``MOST_DRAWN`` thresholds."""
     column = "cost_per_request_usd" if costs else "escalation_rate"
     known = curve.points.drop_nulls(["accuracy", column])
-    if known.height < 2:  # noqa: PLR2004 - a line needs two points
-        return
     thin = known.gather_every(max(1, -(-known.height // MOST_DRAWN)))
-    shown = [words.threshold(value) for value in thin["threshold"]]
+    return thin.with_columns(x=column).select("x", "accuracy", "threshold", "escalation_rate").to_dicts()
+
+
+def _frontier(figure: "go.Figure", points: "Sequence[dict[str, Any]]") -> None:
+    if len(points) < 2:  # noqa: PLR2004 - a line needs two points
+        return
     figure.add_scatter(
-        x=thin[column],
-        y=thin["accuracy"],
-        mode="lines+markers" if thin.height <= words.POINT else "lines",
+        x=[row["x"] for row in points],
+        y=[row["accuracy"] for row in points],
+        mode="lines+markers" if len(points) <= words.POINT else "lines",
         line={"color": look.ACCENT + "80", "width": 1.8},
         marker={"size": 5, "color": look.ACCENT + "CC"},
-        customdata=list(zip(shown, thin["escalation_rate"], strict=True)),
+        customdata=[(words.threshold(row["threshold"]), row["escalation_rate"]) for row in points],
         hovertemplate="<b>One threshold for all: %{customdata[0]}</b><br>accuracy %{y:.1%}"
         "<br>escalated %{customdata[1]:.0%}<extra></extra>",
     )
 
 
-def _name_frontier(
-    figure: "go.Figure", curve: "Curve", frame: Frame, placed: "Sequence[labels.Label]", *, costs: bool
-) -> None:
-    """The frontier's name, where it is furthest from the marks and their labels."""
-    column = "cost_per_request_usd" if costs else "escalation_rate"
-    known = curve.points.drop_nulls(["accuracy", column])
-    if known.height < 2:  # noqa: PLR2004 - a line needs two points
-        return
-    low, high = known[column].to_list()[0], known[column].to_list()[-1]
-    rows = [
-        known.row(int((known[column] - (low + share * (high - low))).abs().arg_min() or 0), named=True)
-        for share in NAMED_AT
-    ]
-    best = rows[labels.clearest([frame.place(row[column], row["accuracy"]) for row in rows], placed)]
-    look.note(
-        figure,
-        FRONTIER,
-        x=best[column],
-        y=best["accuracy"],
-        yshift=12,
-        xanchor="right",
-        font={"size": look.NOTE_SIZE, "color": look.ACCENT},
-    )
-
-
-def _chord(figure: "go.Figure", marks: "dict[str, Point | None]", *, costs: bool) -> None:
+def _chord_ends(marks: "dict[str, Point | None]", *, costs: bool) -> list[tuple[float, float]]:
+    """Always fast and always strong; none where one of them is unknown."""
     ends = [marks.get("fast_only"), marks.get("strong_only")]
     places = [
         (position(end, costs=costs).value, end.accuracy.value)
@@ -213,40 +150,29 @@ def _chord(figure: "go.Figure", marks: "dict[str, Point | None]", *, costs: bool
         if end is not None and end.accuracy.value is not None
     ]
     known = [(x, y) for x, y in places if x is not None and y is not None]
-    if len(known) < 2:  # noqa: PLR2004 - a chord has two ends
-        return
-    (x0, y0), (x1, y1) = known
-    figure.add_scatter(
-        x=[x0, x1],
-        y=[y0, y1],
-        mode="lines",
-        line={"color": look.NEUTRAL, "width": 1.5, "dash": "dot"},
-        hoverinfo="skip",
-    )
-    look.note(
-        figure,
-        "escalating at random",
-        x=x0 + 0.55 * (x1 - x0),
-        y=y0 + 0.55 * (y1 - y0),
-        xanchor="left",
-        yanchor="top",
-        yshift=-4,
-        xshift=6,
-    )
+    return known if len(known) == len(ends) else []
 
 
-def _mark(figure: "go.Figure", style: Style, point: "Point", side: str, *, costs: bool) -> None:
+def _chord(figure: "go.Figure", ends: "Sequence[tuple[float, float]]") -> None:
+    if ends:
+        figure.add_scatter(
+            x=[x for x, _ in ends],
+            y=[y for _, y in ends],
+            mode="lines",
+            line={"color": look.NEUTRAL, "width": 1.5, "dash": "dot"},
+            hoverinfo="skip",
+        )
+
+
+def _mark(figure: "go.Figure", style: Style, point: "Point", *, costs: bool) -> None:
     across = position(point, costs=costs)
-    color = look.ACCENT if style.name.startswith(RECOMMENDED) else look.INK
     figure.add_scatter(
         x=[across.value],
         y=[point.accuracy.value],
+        name=style.name,
         error_x=_bars(across, style.color),
         error_y=_bars(point.accuracy, style.color),
-        mode="markers+text",
-        text=[_text(style, point, side)],
-        textposition=side,
-        textfont={"size": look.LABEL_SIZE, "color": color},
+        mode="markers",
         cliponaxis=False,
         marker={
             "symbol": style.symbol,
@@ -256,12 +182,6 @@ def _mark(figure: "go.Figure", style: Style, point: "Point", side: str, *, costs
         },
         hovertemplate=_hover(style, point),
     )
-
-
-def _text(style: Style, point: "Point", side: str) -> str:
-    """The label, with room towards its mark."""
-    text = f"<b>{style.name}</b>  {words.percent(point.accuracy.value)}"
-    return f"{text}  " if side.endswith("left") else f"  {text}" if side.endswith("right") else text
 
 
 def _hover(style: Style, point: "Point") -> str:
@@ -290,16 +210,14 @@ def _bars(estimate: "Estimate", color: str) -> dict[str, object]:
     }
 
 
-def _axes(figure: "go.Figure", right: float, *, costs: bool) -> None:
+def _axes(figure: "go.Figure", frame: Frame, *, costs: bool) -> None:
     if costs:
         figure.update_xaxes(
             title_text="Cost per request, USD",
-            tickformat=f"$.{max(words.money_decimals(right), 2)}f",
-            range=[-0.04 * right, (1 + SPARE) * right],
+            tickformat=f"$.{max(words.money_decimals(frame.right), 2)}f",
             nticks=8,
         )
     else:
-        figure.update_xaxes(
-            title_text="Share of requests escalated", tickformat=".0%", range=[-0.06, (1 + SPARE) * right]
-        )
-    figure.update_yaxes(tickformat=".0%")
+        figure.update_xaxes(title_text="Share of requests escalated", tickformat=".0%")
+    figure.update_xaxes(range=[-LEFT * frame.right, (1 + SPARE) * frame.right])
+    figure.update_yaxes(tickformat=".0%", range=[frame.low, frame.high])

@@ -1,6 +1,6 @@
 """Accuracy, cost and share escalated over the threshold: three panels on one axis."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dashboard import look, words
 from dashboard.charts.candidate_axis import (
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from analytics.estimate import Estimate
     from dashboard.candidates import Candidate
 
-HEIGHT = 600
-EDGE = 0.2
+HEIGHT = 620
+EDGE = 0.3
+LEAST_PLATEAU = 3
+RULE_LABEL_PX, RULE_TOP = 26, 1.05
+"""Above the name of the first panel, which stands at the left end of the same edge."""
 PANELS = {"accuracy": ("y", (0.46, 1.0)), "cost": ("y2", (0.24, 0.375)), "share": ("y3", (0.0, 0.135))}
 
 
@@ -40,6 +43,7 @@ def panels(
         margin: Half height of the plateau, a share of 1.
     """
     figure = look.base(HEIGHT)
+    figure.update_layout(margin_t=34 + RULE_LABEL_PX - 8)
     places = axis(choices)
     drawn = thinned(len(choices) - 1, [chosen if chosen < len(choices) - 1 else None, in_force])
     drawn = [index for index in drawn if index < len(choices) - 1]
@@ -161,7 +165,7 @@ def _plateau(
 ) -> None:
     """The unbroken field of candidates around the chosen one whose accuracy is within the margin."""
     ends = plateau(choices, chosen=chosen, margin=margin)
-    if ends is None or ends[0] == ends[1] == len(choices) - 1:
+    if len(choices) < LEAST_PLATEAU or ends is None or ends[0] == ends[1] == len(choices) - 1:
         return
     half = 0.5 if places.even else 0.0
     right = min(ends[1], len(choices) - 2)
@@ -241,16 +245,21 @@ def _rules(
     """Vertical rules through all panels: chosen solid, in force dotted, one label where they agree."""
     same = in_force == chosen
     if in_force is not None and not same:
-        figure.add_vline(x=places.x[in_force], line={"width": 1, "dash": "dot", "color": look.INK})
+        _rule(figure, places.x[in_force], {"width": 1, "dash": "dot", "color": look.INK})
         near = abs(in_force - chosen) <= max(1, len(choices) // 8)
         _rule_label(figure, "in force", places.x[in_force], side=_side(in_force, chosen, near=near))
-    figure.add_vline(x=places.x[chosen], line={"width": 2, "color": look.ACCENT})
+    _rule(figure, places.x[chosen], {"width": 2, "color": look.ACCENT})
     text = f"<b>chosen {choices[chosen].label}</b>" + (" = in force" if same else "")
-    share = chosen / len(choices)
-    side = "right" if share > 1 - EDGE else "left" if share < EDGE else "center"
+    share = (places.x[chosen] - places.x[0]) / ((places.x[-1] - places.x[0]) or 1.0)
+    side = "right" if share >= 1 - EDGE else "left" if share <= EDGE else "center"
     if in_force is not None and not same and side == "center":
         side = "left" if in_force < chosen else "right"
     _rule_label(figure, text, places.x[chosen], side=side, color=look.ACCENT)
+
+
+def _rule(figure: "go.Figure", x: float, line: dict[str, Any]) -> None:
+    """A vertical line through all panels and the gaps between them."""
+    figure.add_shape(type="line", xref="x", x0=x, x1=x, yref="paper", y0=0, y1=RULE_TOP, line=line)
 
 
 def _side(index: int, other: int, *, near: bool) -> str:
@@ -268,7 +277,7 @@ def _rule_label(figure: "go.Figure", text: str, x: float, *, side: str, color: s
         yref="paper",
         xanchor=side,
         yanchor="bottom",
-        yshift=4,
+        yshift=RULE_LABEL_PX,
         showarrow=False,
         font={"size": look.TICK_SIZE, "color": color or look.INK},
     )

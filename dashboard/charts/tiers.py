@@ -18,6 +18,8 @@ ROW_PX = 58
 TIME_PX = 300
 LABEL_GAP_PX = 18
 MARKS_UP_TO = 40
+SHADES = (look.ACCENT + "0D", look.ACCENT + "70")
+"""Least and most accurate cell: pale enough that the text keeps 4.5 to 1 in both themes."""
 FORMATS = {"percent": ".0%", "money": "$.4~f", "seconds": ",~g", "count": ",.0f"}
 TOKENS = (("input_tokens", "input", look.NEUTRAL, ""), ("output_tokens", "output", look.ESTIMATED, "/"))
 THOUSAND, MILLION = 1e3, 1e6
@@ -44,12 +46,13 @@ def matrix(frame: pl.DataFrame) -> go.Figure:
     figure = look.base(ROW_PX * len(categories) + 48)
     found = [[cells.get((category, tier)) for tier in tiers] for category in categories]
     graded = [cell["accuracy"] for row in found for cell in row if cell and cell["accuracy"] is not None]
+    priced = frame["cost_per_correct_usd"].drop_nulls().len() > 0
     figure.add_heatmap(
         z=[[cell["accuracy"] if cell else None for cell in row] for row in found],
-        text=[[_cell_text(cell) for cell in row] for row in found],
+        text=[[_cell_text(cell, priced=priced) for cell in row] for row in found],
         texttemplate="%{text}",
-        textfont={"size": look.NOTE_SIZE + 1},
-        colorscale=[[step / 9, colour] for step, colour in enumerate(look.SEQUENTIAL)],
+        textfont={"size": look.NOTE_SIZE + 1, "color": look.INK},
+        colorscale=[list(end) for end in enumerate(SHADES)],
         zmin=min(graded, default=0.0) - 0.05,
         zmax=max(graded, default=1.0) + 0.05,
         showscale=False,
@@ -174,12 +177,14 @@ def _short(value: float) -> str:
     return f"{value / THOUSAND:,.0f}k" if value >= THOUSAND else f"{value:,.0f}"
 
 
-def _cell_text(cell: dict[str, Any] | None) -> str:
+def _cell_text(cell: dict[str, Any] | None, *, priced: bool) -> str:
+    """Accuracy, cost per correct answer where any cell has one, and calls."""
     if cell is None:
         return ""
     price = cell["cost_per_correct_usd"]
     cost = words.label(words.money(price)) if price is not None else "no cost"
-    return f"<b>{words.percent(cell['accuracy'])}</b><br>{cost}<br>n {words.count(cell['calls'])}"
+    lines = [f"<b>{words.percent(cell['accuracy'])}</b>", f"n {words.count(cell['calls'])}"]
+    return "<br>".join([lines[0], cost, lines[1]] if priced else lines)
 
 
 def _cell_targets(

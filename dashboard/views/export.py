@@ -7,17 +7,19 @@ from dashboard import components, export_parts, state, story_export, words
 
 QUESTION = "What do I hand to the router?"
 
-log = state.require_log()
+log = state.require_log(
+    QUESTION, then="the thresholds file, its expected effect and how it differs from today's"
+)
 goal = state.goal()
 tuning, reason = state.recommended(goal)
 if tuning is None:
     components.title_block(QUESTION, reason)
     components.empty(
         "No thresholds to export",
-        add="Choose another goal, or log what is missing.",
+        add="Log what is missing, or choose another goal on the Thresholds page.",
         then="This page will then show the thresholds file, its effect and how it differs from today's.",
         icon=":material/ios_share:",
-        link=("views/thresholds.py", "Choose another goal"),
+        link=("views/how_to_log.py", "How to log"),
     )
     st.stop()
 

@@ -8,7 +8,7 @@ from dashboard.untuned import untuned
 
 QUESTION = "What would a better threshold change?"
 
-state.require_log()
+state.require_log(QUESTION, then="what each strategy costs and gets right, and what would change")
 with components.explained(QUESTION):
     selection = state.selection()
     curves = state.curves()

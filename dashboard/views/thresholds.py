@@ -6,10 +6,13 @@ from dashboard import components, evidence, rows, state, story
 from dashboard.charts import optimism
 from dashboard.goal_picker import controls
 from dashboard.threshold_box import ONE_POINT, threshold_box
+from dashboard.untuned import wanted
 
 QUESTION = "Where should each threshold be, and how sure are we?"
 
-state.require_log()
+state.require_log(
+    QUESTION, then="what every threshold would have done, and which one each category should have"
+)
 with components.explained(QUESTION):
     selection = state.selection()
 
@@ -24,6 +27,7 @@ with head:
 threshold_box(curve, tuning, margin=goal.margin or ONE_POINT)
 
 if tuning is None:
+    wanted("This page will then show which threshold each category should have, and how sure that is.")
     components.provenance(evidence.of_curve(curve))
     st.stop()
 
@@ -47,6 +51,7 @@ with table:
         alt="The chosen route of every category, with held-out accuracy and what it saves.",
         file="tiertune-thresholds",
     )
+    components.caption(story.held_out(goal))
 with meter:
     figure, alt = optimism.meter(tuning), optimism.described(tuning)
     components.bare_chart(figure, key="optimism", alt=alt)

@@ -6,7 +6,7 @@ from dashboard import components, state, story_tiers, tiers_data, tiers_parts
 
 QUESTION = "What does each tier cost and get right?"
 
-log = state.require_log()
+log = state.require_log(QUESTION, then="what every tier costs and gets right, by category and over time")
 with components.explained(QUESTION):
     tiers = tiers_data.figures("tier")
     cells = tiers_data.figures("category_tier")

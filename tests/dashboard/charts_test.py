@@ -5,7 +5,7 @@ from analytics.estimate import Estimate, undefined
 from analytics.tuning.curve import Curve, Point
 from dashboard import goal_words, look
 from dashboard.candidates import candidates, position
-from dashboard.charts import labels, plane, thresholds
+from dashboard.charts import plane, thresholds
 from dashboard.charts.candidate_axis import axis, plateau, thinned
 
 
@@ -140,25 +140,38 @@ def test_without_costs_the_plane_runs_over_the_share_escalated():
 def test_strategies_without_an_accuracy_are_left_out_of_the_plane():
     found = curve([0.5, 0.8], [0.7, 0.75, 0.8])
     figure = plane.strategies(found, {"fast_only": found.fast_only, "oracle": found.oracle, "in_force": None})
-    texts = [trace.text[0] for trace in figure.data if trace.text]
-    assert len(texts) == 1
-    assert "Always fast" in texts[0]
+    assert [trace.name for trace in figure.data if trace.mode == "markers"] == ["Always fast"]
+    assert [note.text for note in figure.layout.annotations if "<b>" in note.text] == [
+        "<b>Always fast</b>  70.0%"
+    ]
 
 
 def test_a_recommendation_that_is_a_control_shares_its_mark():
     found = curve([0.5, 0.8], [0.7, 0.75, 0.8])
     figure = plane.strategies(found, {"strong_only": found.strong_only, "recommended": found.strong_only})
-    texts = [trace.text[0] for trace in figure.data if trace.text]
+    texts = [note.text for note in figure.layout.annotations if "<b>" in note.text]
     assert len(texts) == 1
     assert "Recommended = always strong" in texts[0]
 
 
-def test_labels_turn_away_from_each_other_and_from_the_edge():
-    same = [labels.Label(0.5, 0.5, 20, "top left"), labels.Label(0.52, 0.5, 20, "top left")]
-    first, second = labels.sides(same)
-    assert first == "top left"
-    assert second != "top left"
-    assert labels.sides([labels.Label(0.01, 0.5, 20, "top left")]) == ["bottom right"]
+def test_the_rules_go_through_all_panels():
+    found = candidates(curve([0.5, 0.8, 0.95], [0.7, 0.75, 0.8, 0.88]))
+    lines = [
+        shape
+        for shape in thresholds.panels(found, chosen=1, in_force=2).layout.shapes
+        if shape.type == "line"
+    ]
+    assert [(line.yref, line.y0) for line in lines] == [("paper", 0), ("paper", 0)]
+    assert all(line.y1 >= 1 for line in lines)
+
+
+def test_without_thresholds_never_is_compared_with_always_strong_and_has_no_plateau():
+    found = candidates(curve([], [0.7], escalated=[1.0]))
+    assert [choice.label for choice in found] == ["never escalate", "always strong"]
+    assert found[0].vs_strong.value == pytest.approx(-0.2)  # 0.7 - 0.9
+    assert found[0].saved.value == pytest.approx(0.9)  # 1 - 0.001 / 0.01
+    figure = thresholds.panels(found, chosen=0)
+    assert not [shape for shape in figure.layout.shapes if shape.type == "rect"]
 
 
 def test_figures_hold_tokens_and_no_colours_of_one_theme():

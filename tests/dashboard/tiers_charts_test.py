@@ -1,6 +1,8 @@
 """The tier charts draw what the frame holds, and nothing where it is null."""
 
 import datetime as dt
+import tomllib
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from dashboard import look
 from dashboard.charts import tiers
 
+ROOT = Path(__file__).parents[2]
 HOSTILE = "<img src=x onerror=alert(1)> $\\href{javascript:1}{x}$"
 
 
@@ -43,6 +46,35 @@ def test_a_cell_without_grades_has_words_instead_of_a_colour():
     figure = tiers.matrix(pl.DataFrame([cell("law", "small", None), cell("law", "reasoning", 0.7)]))
     assert [list(row) for row in figure.data[0].z] == [[None, 0.7]]
     assert "not graded" in figure.layout.annotations[0].text
+
+
+def _luminance(channels: list[float]) -> float:
+    """WCAG 2.2, relative luminance of channels in [0, 1]."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _channels(colour: str) -> list[float]:
+    return [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_text_on_every_shade_of_the_matrix_has_four_and_a_half_to_one(mode):
+    theme = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"][mode]
+    figure = tiers.matrix(pl.DataFrame([cell("law", "small", 0.1), cell("law", "reasoning", 0.9)]))
+    assert figure.data[0].textfont.color == look.INK
+    page, ink, accent = (
+        _channels(colour)
+        for colour in (
+            theme["backgroundColor"], theme["chartCategoricalColors"][9], theme["chartCategoricalColors"][4],
+        )
+    )  # fmt: skip
+    ends = [int(shade.removeprefix(look.ACCENT), 16) / 255 for _, shade in figure.data[0].colorscale]
+    for step in range(11):
+        alpha = ends[0] + (ends[1] - ends[0]) * step / 10
+        below = _luminance([alpha * a + (1 - alpha) * b for a, b in zip(accent, page, strict=True)])
+        text = _luminance(ink)
+        assert (max(text, below) + 0.05) / (min(text, below) + 0.05) >= 4.5
 
 
 def test_a_click_on_a_cell_carries_category_and_tier():

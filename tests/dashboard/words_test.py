@@ -42,6 +42,17 @@ def test_differences_are_points_with_a_real_minus_and_never_minus_zero(value, te
     assert words.points(value) == text
 
 
+def test_a_difference_on_a_card_carries_its_sign_but_for_zero():
+    assert words.points(0.001, plus=True) == f"+0.1{SP}pt"
+    assert words.points(-0.068, plus=True) == f"\u22126.8{SP}pt"
+    assert words.points(0.0001, plus=True) == f"0.0{SP}pt"
+
+
+@pytest.mark.parametrize(("value", "text"), [(169.4, "169"), (0.0252, "0.025"), (None, "Unknown")])
+def test_numbers_without_a_unit_are_whole_or_have_two_digits(value, text):
+    assert words.amount(value) == text
+
+
 def test_percent_intervals_do_not_break_between_their_ends():
     assert words.percent_interval(0.732, 0.747) == f"73.2{SP}to{SP}74.7%"
     assert words.percent_interval(-0.012, 0.231, digits=0) == f"\u22121{SP}to{SP}23%"
