@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from dashboard import words
 
 if TYPE_CHECKING:
+    from analytics.estimate import Estimate
     from analytics.policy import Goal
     from analytics.tuning.curve import Point
     from analytics.tuning.goals import Tuning
@@ -17,10 +18,10 @@ def overview_answer(tuning: "Tuning") -> str:
     escalated = tuning.held_out.overall.escalation_rate.value
     strong = tuning.reference == "strong"
     against = (tuning.vs_strong if strong else tuning.vs_in_force).get(None)
-    accuracy = None if against is None else against.accuracy.value
+    accuracy = None if against is None else against.accuracy
     saved = None if against is None else against.saved
     text = f":primary[**Escalating {words.percent(escalated, digits=0)} of requests**]"
-    if accuracy is None:
+    if accuracy is None or accuracy.value is None:
         text += f" is recommended; how far it is from {_reference(tuning)} is unknown"
     else:
         text += f" {_distance(accuracy, _reference(tuning))}"
@@ -40,13 +41,20 @@ def verdicts(tuning: "Tuning") -> dict[str, str | None]:
     return {name: rules[name].verdict if name in rules else None for name in tuning.held_out.categories}
 
 
-def _distance(difference: float, against: str) -> str:
-    size = f"{abs(difference) * words.POINT:.1f}{words.NBSP}points"
+def _distance(difference: "Estimate", against: str) -> str:
+    """``loses 0.5 points of accuracy against always strong (−1.7 to 0.8)``."""
+    value = difference.value or 0.0
+    size = f"{abs(value) * words.POINT:.1f}{words.NBSP}points"
     if size.startswith("0.0"):
-        return f"keeps the accuracy of {against}"
-    if difference < 0:
-        return f"loses {size} of accuracy against {against}"
-    return f"gains {size} of accuracy over {against}"
+        text = f"keeps the accuracy of {against}"
+    elif value < 0:
+        text = f"loses {size} of accuracy against {against}"
+    else:
+        text = f"gains {size} of accuracy over {against}"
+    if difference.low is None or difference.high is None:
+        return text
+    ends = (difference.low * words.POINT, difference.high * words.POINT)
+    return f"{text} ({words.signed(f'{ends[0]:.1f}{words.NBSP}to{words.NBSP}{ends[1]:.1f}')})"
 
 
 def _costs(saved: float, low: float | None, high: float | None) -> str:

@@ -4,7 +4,7 @@ import polars as pl
 
 from analytics.estimate import Estimate, undefined
 from analytics.measure.verdicts import Verdict
-from dashboard import story_tiers, words
+from dashboard import story, story_tiers, words
 from dashboard.charts.tiers import UNKNOWN
 
 SP = words.NBSP
@@ -72,3 +72,10 @@ def test_models_of_no_tier_are_not_called_a_tier():
 def test_ungraded_calls_claim_nothing_about_costs_that_are_not_there():
     bare = tiers(small=None).with_columns(accuracy=pl.lit(None, pl.Float64))
     assert story_tiers.answer(bare, []) == "10 calls, none of them graded, so what they get right is unknown."
+
+
+def test_a_difference_is_never_told_without_its_interval():
+    found = Estimate(-0.005, -0.0171, 0.0077, 1000, "test")
+    assert story._distance(found, "always strong") == (
+        f"loses 0.5{SP}points of accuracy against always strong (−1.7{SP}to{SP}0.8)"
+    )
