@@ -30,14 +30,6 @@ PHRASES = (
     ),
     ("or load the rest with --accept-rejects.", "or load the others with the button below."),
     (" with --encoding.", "."),
-    (
-        "This log cannot tell the accuracy of in-force here.",
-        (
-            "The goal compares with the policy in force, whose accuracy this log cannot tell: some requests "
-            "that it escalates have no strong answer. Choose another goal, or log those answers."
-        ),
-    ),
-    ("the accuracy of strong here.", "the accuracy of always strong."),
 )
 NOTHING_PICKED = "No threshold can be picked from this log. "
 OF_ONE = " of this category"

@@ -51,7 +51,7 @@ def ranking(at: Levels, reasons: dict[str, str]) -> dict[str, float | None]:
     right, wrong = at.columns["fast_right"][1:], at.columns["fast_wrong"][1:]
     found = {"auroc": auroc(right, wrong), "ece": ece(at.confidence, right, wrong)}
     if found["auroc"] is None:
-        reasons["auroc"] = "Fast answers are all right, all wrong or not graded."
+        reasons["auroc"] = "Fast answers with a confidence are all right, all wrong or not graded."
     if found["ece"] is None:
         reasons["ece"] = "No graded fast answer has a confidence."
     return found

@@ -28,6 +28,13 @@ from analytics.tuning.sums import (
 from analytics.tuning.timing import histograms, on_missing
 
 LEAST_PAIRS = 30
+UNKNOWN_REFERENCE: dict[Reference, str] = {
+    "strong": "This log cannot tell the accuracy of always strong here.",
+    "in-force": (
+        "The goal compares with the policy in force, whose accuracy this log cannot tell: some requests "
+        "that it escalates have no strong answer. Choose another goal, or log those answers."
+    ),
+}
 LEAST_OF_EITHER = 10
 
 
@@ -127,7 +134,7 @@ def candidates(grid: Grid, name: str) -> Candidates | str:
         return _why_none(grid, name)
     reference = _reference_correct(grid, name, some)
     if reference is None and grid.goal.name == "non-inferior":
-        return _shadow_reason(grid, name) or f"This log cannot tell the accuracy of {grid.reference} here."
+        return _shadow_reason(grid, name) or UNKNOWN_REFERENCE[grid.reference]
     # Thresholds between which no request was picked on are equal but for the order of a sum; of equal
     # ones the first, lowest, must win on every run.
     # Costs are of all requests, so correct answers are too: the graded ones stand for the others.
