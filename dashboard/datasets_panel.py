@@ -58,12 +58,6 @@ def dataset_tabs(store: Store, dataset: str) -> None:
         _delete(store, dataset)
 
 
-def unconfirmed(store: Store, dataset: str) -> bool:
-    """Whether somebody must say which model is fast and which is strong."""
-    found = store.ladder(dataset)
-    return bool(found.pairs) and not found.confirmed
-
-
 def pairs_of(rows: pl.DataFrame) -> list[Pair]:
     """The pairs in an edited table, in its order; rows that are not complete are left out.
 

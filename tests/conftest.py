@@ -4,12 +4,16 @@ import json
 import math
 import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from analytics.logs.store import Store
 
 HERE = Path(__file__).parent
 WITHOUT_DATASETS = "TIERTUNE_DATASETS is not set"
@@ -76,6 +80,16 @@ class RefCases:
     def _file(self, name: str) -> dict[str, Any]:
         text = (HERE / "refcases" / f"{name}.json").read_text(encoding="utf-8")
         return {case["id"]: case for case in json.loads(text)["cases"]}
+
+
+@pytest.fixture
+def store() -> Iterator["Store"]:
+    """A private store, gone after the test."""
+    # A conftest outlives the interpreter's own clean-up; what it holds on to, DuckDB reports as a leak.
+    from analytics.logs.store import Store  # noqa: PLC0415
+
+    with Store.open(None) as opened:
+        yield opened
 
 
 @pytest.fixture

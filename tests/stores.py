@@ -47,3 +47,25 @@ def rows(store: Store, query: str, *values: Any) -> list[tuple[Any, ...]]:
     """What a query answers."""
     with store.cursor() as cursor:
         return cursor.execute(query, list(values)).fetchall()
+
+
+def call(request: str, model: str, **more: Any) -> dict[str, Any]:
+    """One call of a call-level log."""
+    return {"request_id": request, "model": model, "task_category": "maths", **more}
+
+
+def decisions(store: Store, columns: str, dataset: str = "d") -> list[tuple[Any, ...]]:
+    """Columns of a dataset's decisions, in order of request and models."""
+    query = f"SELECT {columns} FROM decisions WHERE dataset = ? ORDER BY request_id, fast_model, strong_model"  # noqa: S608
+    return rows(store, query, dataset)
+
+
+WIDE = {
+    "task_category": "law", "fast_model": "gpt-5-mini", "strong_model": "gpt-6-sol", "confidence": 0.5,
+    "fast_correct": 1.0, "fast_cost_usd": 0.001, "fast_latency_s": 1.0,
+}  # fmt: skip
+
+
+def wide(count: int, **more: Any) -> list[dict[str, Any]]:
+    """Rows of a wide log, alike but for their request id."""
+    return [{**WIDE, "request_id": f"r{number}", **more} for number in range(count)]

@@ -30,7 +30,7 @@ CONTRIBUTIONS = (
     "keep_cost_n", "keep_cost_sum", "keep_cost_sq", "esc_cost_n", "esc_cost_sum", "esc_cost_sq",
     "esc_cost_gap", "fast_cost_n", "fast_cost_sum", "fast_cost_sq",
     "strong_cost_n", "strong_cost_sum", "strong_cost_sq",
-    "oracle_sum", "oracle_cost_n", "oracle_cost_sum", "served_sum", "served_sq", "served_gap",
+    "oracle_sum", "oracle_cost_n", "oracle_cost_sum",
 )  # fmt: skip
 
 
@@ -221,7 +221,7 @@ def contributions(cells: pl.DataFrame) -> pl.DataFrame:
     return frame.select(*KEPT_KEYS, *_counts(), *_accuracy(), *_costs())
 
 
-KEPT_KEYS = (*GROUP, "experiment", "arm", "fold", "confidence")
+KEPT_KEYS = (*GROUP, "fold", "confidence")
 
 
 def _only(condition: pl.Expr, value: pl.Expr) -> pl.Expr:
@@ -255,9 +255,6 @@ def _accuracy() -> list[pl.Expr]:
     weighted_sq = yf2 + 2 * w * (yx - yf2) + w * w * d2
     esc = pl.when(sampled).then(pl.when(strong).then(weighted).otherwise(yf)).otherwise(ys)
     esc_sq = pl.when(sampled).then(pl.when(strong).then(weighted_sq).otherwise(yf2)).otherwise(ys2)
-    served = pl.when("escalated").then(ys).otherwise(yf)
-    served_sq = pl.when("escalated").then(ys2).otherwise(yf2)
-    served_known = pl.when("escalated").then(strong).otherwise(fast)
     return [
         _only(fast, yf).alias("keep_sum"),
         _only(fast, yf2).alias("keep_sq"),
@@ -272,9 +269,6 @@ def _accuracy() -> list[pl.Expr]:
         _only(priced, pl.col("fast_cost_sum") + _only(both, w * pl.col("gain_cost_sum"))).alias(
             "oracle_cost_sum"
         ),
-        _only(served_known, served).alias("served_sum"),
-        _only(served_known, served_sq).alias("served_sq"),
-        _only(counted & ~served_known, n).alias("served_gap"),
     ]
 
 

@@ -185,11 +185,7 @@ def _without_unused_keys(frame: pl.DataFrame) -> pl.DataFrame:
     """Cells added up over the keys that no curve distinguishes."""
     dropped = ("confidence_kind", "propensity", "unit_first", "experiment", "arm")
     keys = [key for key in frame.columns if key not in SUMS and key not in dropped]
-    return (
-        frame.group_by(keys)
-        .agg(pl.col(SUMS).sum())
-        .with_columns(pl.lit(None, pl.String).alias("experiment"), pl.lit(None, pl.String).alias("arm"))
-    )
+    return frame.group_by(keys).agg(pl.col(SUMS).sum())
 
 
 def _pairs(frame: pl.DataFrame) -> dict[str, tuple[str, str]]:

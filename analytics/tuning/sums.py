@@ -73,18 +73,19 @@ class Levels:
     confidence: Floats
     columns: dict[str, Floats]
 
-    def at_thresholds(self, keep: str, escalate: str, *, missing: Missing = "escalate") -> Floats:
-        """Total at every threshold: kept from there up, escalated below; shape ``(m + 1,)``."""
-        kept, escalated = self.columns[keep], self.columns[escalate]
-        above = np.concatenate([np.cumsum(kept[:0:-1])[::-1], [0.0]])
-        below = np.concatenate([[0.0], np.cumsum(escalated[1:])])
-        total: Floats = above + below + (kept[0] if missing == "keep" else escalated[0])
-        return total
-
     def swept(
         self, keeps: Sequence[str | None], escalates: Sequence[str | None], *, missing: Missing = "escalate"
     ) -> Floats:
-        """``at_thresholds`` of several pairs of columns in one go, None for nothing; ``(k, m + 1)``."""
+        """Totals at every threshold: kept from there up, escalated below.
+
+        Args:
+            keeps: Columns that count where kept, None for nothing; ``k`` of them.
+            escalates: Columns that count where escalated, as many.
+            missing: What a missing confidence does.
+
+        Returns:
+            Shape ``(k, m + 1)``, the last column "escalate all".
+        """
         kept, escalated = self._stacked(keeps), self._stacked(escalates)
         total = np.zeros((len(keeps), self.confidence.size + 1))
         total[:, :-1] = np.cumsum(kept[:, :0:-1], axis=1)[:, ::-1]

@@ -41,8 +41,8 @@ def ours(connection: duckdb.DuckDBPyConnection, path: Path) -> Sweep:
             part = {name: np.append(0.0, column) for name, column in part.items()}
         at = Levels(known, part)
         n = at.everywhere("n")
-        accuracy = at.at_thresholds("fast_correct_sum", "strong_correct_sum") / n
-        swept[category] = np.array([accuracy, at.at_thresholds("fast_cost_sum", "both_cost_sum") / n])
+        kept, escalated = ("fast_correct_sum", "fast_cost_sum"), ("strong_correct_sum", "both_cost_sum")
+        swept[category] = at.swept(kept, escalated) / n
         start = stop
     return swept
 

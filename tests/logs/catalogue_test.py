@@ -3,26 +3,10 @@
 import subprocess
 
 import pytest
-from stores import load, rows
+from stores import WIDE, load, rows, wide
 
 from analytics.errors import SchemaError
 from analytics.logs.ladder import Pair
-from analytics.logs.store import Store
-
-WIDE = {
-    "task_category": "law", "fast_model": "gpt-5-mini", "strong_model": "gpt-6-sol", "confidence": 0.5,
-    "fast_correct": 1.0, "fast_cost_usd": 0.001, "fast_latency_s": 1.0,
-}  # fmt: skip
-
-
-def wide(count, **more):
-    return [{**WIDE, "request_id": f"r{number}", **more} for number in range(count)]
-
-
-@pytest.fixture
-def store():
-    with Store.open(None) as opened:
-        yield opened
 
 
 def test_a_renamed_dataset_keeps_all_it_has(store):

@@ -4,17 +4,9 @@
 
 from datetime import date, datetime
 
-import pytest
 from stores import load
 
 from analytics.logs.facts import coverage, facts, in_force
-from analytics.logs.store import Store
-
-
-@pytest.fixture
-def store():
-    with Store.open(None) as opened:
-        yield opened
 
 
 def decision(request, **more):

@@ -3,7 +3,6 @@
 import hashlib
 import random
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stores import load, rows
@@ -14,12 +13,6 @@ from analytics.logs.store import Store
 
 def decision(request, **more):
     return {"request_id": request, "fast_model": "f", "strong_model": "s", "confidence": 0.5, **more}
-
-
-@pytest.fixture
-def store():
-    with Store.open(None) as opened:
-        yield opened
 
 
 def test_the_same_file_again_is_all_duplicates(store):

@@ -13,7 +13,6 @@ from analytics.errors import SchemaError
 from analytics.logs import child, intake, reports
 from analytics.logs.mapping import Answers
 from analytics.logs.staging import Problem
-from analytics.logs.store import Store
 
 HEADER = "request_id,category,model,confidence,correct,cost_usd\n"
 BREAKING = """
@@ -51,12 +50,6 @@ steps.STEPS.update(
     abort=abort, memory=memory, disk=disk, panic=panic, sleep=sleep, noise=noise, environment=environment)
 sys.exit(steps.main())
 """
-
-
-@pytest.fixture
-def store():
-    with Store.open(None) as opened:
-        yield opened
 
 
 @pytest.fixture

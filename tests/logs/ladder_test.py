@@ -1,26 +1,10 @@
 """Which model is fast, which is strong, and on what evidence; every case is worked by hand."""
 
 import pytest
-from stores import load, rows
+from stores import call, decisions, load
 
 from analytics.errors import SchemaError
 from analytics.logs.ladder import Pair
-from analytics.logs.store import Store
-
-
-def call(request, model, **more):
-    return {"request_id": request, "model": model, "task_category": "maths", **more}
-
-
-def decisions(store, columns, dataset="d"):
-    query = f"SELECT {columns} FROM decisions WHERE dataset = ? ORDER BY request_id, fast_model, strong_model"  # noqa: S608
-    return rows(store, query, dataset)
-
-
-@pytest.fixture
-def store():
-    with Store.open(None) as opened:
-        yield opened
 
 
 def test_fast_is_decided_by_cost_and_not_by_the_order_of_calls(store):

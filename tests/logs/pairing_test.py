@@ -6,25 +6,9 @@ from datetime import datetime
 
 import polars as pl
 import pytest
-from stores import load, rows
+from stores import call, decisions, load, rows
 
 from analytics.logs.ladder import Pair
-from analytics.logs.store import Store
-
-
-def call(request, model, **more):
-    return {"request_id": request, "model": model, "task_category": "maths", **more}
-
-
-def decisions(store, columns, dataset="d"):
-    query = f"SELECT {columns} FROM decisions WHERE dataset = ? ORDER BY request_id, fast_model, strong_model"  # noqa: S608
-    return rows(store, query, dataset)
-
-
-@pytest.fixture
-def store():
-    with Store.open(None) as opened:
-        yield opened
 
 
 def test_a_cascade_log_becomes_one_decision_per_request(store):

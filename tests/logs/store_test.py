@@ -13,25 +13,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from stores import load, rows
+from stores import load, rows, wide
 
 from analytics.errors import TiertuneError
 from analytics.logs.store import Store, StoreBusyError, StoreError
-
-WIDE = {
-    "task_category": "law", "fast_model": "gpt-5-mini", "strong_model": "gpt-6-sol", "confidence": 0.5,
-    "fast_correct": 1.0, "fast_cost_usd": 0.001, "fast_latency_s": 1.0,
-}  # fmt: skip
-
-
-def wide(count, **more):
-    return [{**WIDE, "request_id": f"r{number}", **more} for number in range(count)]
-
-
-@pytest.fixture
-def store():
-    with Store.open(None) as opened:
-        yield opened
 
 
 def test_a_log_survives_closing_and_opening(tmp_path):

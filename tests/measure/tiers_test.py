@@ -10,14 +10,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 from stores import load
 
-from analytics.logs.store import Store
 from analytics.measure.tiers import GROUPINGS, tier_estimates, tier_table
-
-
-@pytest.fixture
-def store():
-    with Store.open(None) as opened:
-        yield opened
 
 
 def table(store, dataset="d", **options):
