@@ -7,9 +7,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analytics.errors import TiertuneError
-from analytics.logs.ladder import Ladder, Pair
 from analytics.logs.prices import price_map_date
 from analytics.logs.schema import TIERS
+from analytics.logs.storage.ladder import Ladder, Pair
 from analytics.logs.store import Store
 from dashboard import components, reasons, state, tall, words
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from analytics.logs.dialects import DIALECTS
-from analytics.logs.mapping import Answers
+from analytics.logs.meaning.mapping import Answers
 from analytics.logs.store import Store
 from dashboard import file_outcome, loading, mapping_editor, reasons, state, words
 from dashboard.loading import Task

@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from analytics.logs.intake import FileReport
-from analytics.logs.staging import Problem
+from analytics.logs.reading.staging import Problem
 from dashboard import components, mapping_editor, reasons, state, tall, words
 from dashboard.charts import intake as intake_chart
 from dashboard.downloads import downloads

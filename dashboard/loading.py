@@ -17,9 +17,9 @@ from typing import BinaryIO, Literal
 
 from analytics.errors import SchemaError, TiertuneError
 from analytics.logs import intake
-from analytics.logs.convert import Converted
 from analytics.logs.intake import FileReport, Inspection
-from analytics.logs.mapping import Answers, signature
+from analytics.logs.meaning.convert import Converted
+from analytics.logs.meaning.mapping import Answers, signature
 from analytics.logs.store import Store
 
 Stage = Literal["reading", "asking", "loading", "rejects", "done", "failed", "stopped"]

@@ -10,9 +10,9 @@ import polars as pl
 import streamlit as st
 
 from analytics.logs.intake import Inspection
-from analytics.logs.mapping import Answers, Guess, Mapping
+from analytics.logs.meaning.mapping import Answers, Guess, Mapping
+from analytics.logs.reading.staging import Question
 from analytics.logs.schema import TABLES
-from analytics.logs.staging import Question
 from dashboard import components, reasons, words
 
 CERTAINTY = {"sure": "Sure", "check": "Check", "missing": "Missing"}

@@ -11,7 +11,7 @@ import pytest
 
 from analytics.cli import main
 from analytics.logs import intake
-from analytics.logs.mapping import Answers
+from analytics.logs.meaning.mapping import Answers
 from analytics.logs.store import Store
 from analytics.policy import CategoryPolicy, Default, ThresholdPolicy
 

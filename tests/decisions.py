@@ -7,8 +7,8 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from analytics.logs.facts import Facts
 from analytics.logs.schema import DECISIONS
+from analytics.logs.storage.facts import Facts
 from analytics.tuning.cells import cells
 from analytics.tuning.latency import latency_cells
 from analytics.tuning.log import Log

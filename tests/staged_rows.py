@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from analytics.logs.convert import TYPED, convert
-from analytics.logs.mapping import Answers, proposal
-from analytics.logs.profile import profile
-from analytics.logs.staging import ROWS, Staged
+from analytics.logs.meaning.convert import TYPED, convert
+from analytics.logs.meaning.mapping import Answers, proposal
+from analytics.logs.meaning.profile import profile
+from analytics.logs.reading.staging import ROWS, Staged
 
 BADINPUTS = Path(__file__).parent / "badinputs"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from analytics.logs.ingest import Ingested
 from analytics.logs.schema import TABLES, Form
+from analytics.logs.storage.ingest import Ingested
 from analytics.logs.store import Store
 
 _TYPES: dict[str, Any] = {

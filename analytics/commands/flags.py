@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from analytics.commands.outcome import InputError
-from analytics.logs.mapping import Answers
+from analytics.logs.meaning.mapping import Answers
 from analytics.logs.schema import TABLES
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from analytics import machine_output
 from analytics.commands import flags, opening
 from analytics.commands.outcome import InputError, Outcome, count, percent, table
 from analytics.logs.intake import FileReport
-from analytics.logs.staging import shown
+from analytics.logs.reading.staging import shown
 from analytics.logs.store import Store
 
 SHOWN_PROBLEMS = 20

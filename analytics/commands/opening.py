@@ -12,8 +12,8 @@ from analytics.commands.outcome import InputError
 from analytics.errors import NotIdentifiedError, SchemaError
 from analytics.logs import intake
 from analytics.logs.intake import FileReport
-from analytics.logs.ladder import Pair
-from analytics.logs.staging import shown
+from analytics.logs.reading.staging import shown
+from analytics.logs.storage.ladder import Pair
 from analytics.logs.store import Store, StoreBusyError
 from analytics.tuning.log import Log, Selection, read_log, select
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from analytics.errors import TiertuneError
 from analytics.estimate import Estimate
-from analytics.logs.staging import shown
+from analytics.logs.reading.staging import shown
 
 UNKNOWN = "-"
 _PLAIN = str.maketrans(

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analytics.errors import SchemaError
-from analytics.logs import child
-from analytics.logs.mapping import Answers, Mapping, Proposal, proposal, signature
-from analytics.logs.profile import ColumnProfile
-from analytics.logs.staging import LIMITS, Staged, restored
+from analytics.logs.meaning.mapping import Answers, Mapping, Proposal, proposal, signature
+from analytics.logs.meaning.profile import ColumnProfile
+from analytics.logs.reading import child
+from analytics.logs.reading.staging import LIMITS, Staged, restored
 
 Progress = Callable[[int, str], None]
 Cancel = Callable[[], bool]

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from analytics.errors import SchemaError
-from analytics.logs import child
-from analytics.logs.child import Cancelled
-from analytics.logs.convert import TYPED, Converted
 from analytics.logs.inspection import Cancel, Inspection, Progress, inspect, removed_on_failure, time_limit_s
-from analytics.logs.mapping import Answers, Mapping, signature
-from analytics.logs.rehearsal import foreseen_conflicts
+from analytics.logs.meaning.convert import TYPED, Converted
+from analytics.logs.meaning.mapping import Answers, Mapping, signature
+from analytics.logs.reading import child
+from analytics.logs.reading.child import Cancelled
+from analytics.logs.reading.staging import LIMITS, Problem, Staged, restored, shown
 from analytics.logs.reports import (
     REJECTED_SHARE,
     FileReport,
@@ -22,7 +22,7 @@ from analytics.logs.reports import (
     refuse_many_rejects,
     summary,
 )
-from analytics.logs.staging import LIMITS, Problem, Staged, restored, shown
+from analytics.logs.storage.rehearsal import foreseen_conflicts
 from analytics.logs.store import Store
 
 __all__ = [

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from analytics.errors import SchemaError
-from analytics.logs.staging import Problem, Question, shown
+from analytics.logs.reading.staging import Problem, Question, shown
 
 REJECTED_SHARE = 0.10
 _REASONS, _LINES = 3, 5

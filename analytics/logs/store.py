@@ -16,15 +16,22 @@ import duckdb
 import polars as pl
 
 from analytics.errors import SchemaError
-from analytics.logs import catalogue, facts, pairing
-from analytics.logs import ladder as ladders
-from analytics.logs.database import StoreBusyError, StoreError, hardened, lock, private_folders, transaction
-from analytics.logs.ingest import Ingested, ingest_rows, mark_unit_first
-from analytics.logs.ladder import Ladder, Pair
-from analytics.logs.models import refresh_models
 from analytics.logs.prices import Overrides
+from analytics.logs.reading.staging import LIMITS, Problem
 from analytics.logs.schema import TIERS, Form
-from analytics.logs.staging import LIMITS, Problem
+from analytics.logs.storage import catalogue, facts, pairing
+from analytics.logs.storage import ladder as ladders
+from analytics.logs.storage.database import (
+    StoreBusyError,
+    StoreError,
+    hardened,
+    lock,
+    private_folders,
+    transaction,
+)
+from analytics.logs.storage.ingest import Ingested, ingest_rows, mark_unit_first
+from analytics.logs.storage.ladder import Ladder, Pair
+from analytics.logs.storage.models import refresh_models
 
 LONGEST_NAME = 200
 _OWNED = ("decisions", "calls", "files", "ladder", "models")

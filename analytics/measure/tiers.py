@@ -13,8 +13,8 @@ import duckdb
 import polars as pl
 
 from analytics.estimate import LEVEL, mean_interval, ratio_interval, wilson
-from analytics.logs.ladder import LABEL
 from analytics.logs.schema import TIERS, UNCATEGORISED
+from analytics.logs.storage.ladder import LABEL
 
 Grouping = Literal["category", "tier", "model", "day", "category_tier", "tier_day"]
 GROUPINGS: dict[Grouping, tuple[str, ...]] = {

@@ -9,8 +9,8 @@ import polars as pl
 
 from analytics.errors import TiertuneError
 from analytics.estimate import Floats
-from analytics.logs.facts import Facts, facts, in_force
 from analytics.logs.schema import UNCATEGORISED
+from analytics.logs.storage.facts import Facts, facts, in_force
 from analytics.policy import PolicyKind
 from analytics.tuning.cells import SUMS, cells
 from analytics.tuning.identification import GROUP, Missing, contributions, regimes

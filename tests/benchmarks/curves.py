@@ -7,7 +7,7 @@ import duckdb
 import pandas as pd
 import polars as pl
 
-from analytics.logs.facts import Facts
+from analytics.logs.storage.facts import Facts
 from analytics.tuning.cells import cells
 from analytics.tuning.curve import curves
 from analytics.tuning.latency import latency_cells

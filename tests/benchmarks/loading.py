@@ -68,8 +68,8 @@ def _watch(peaks: list[float], done: threading.Event) -> None:
 
 
 def _load(path: Path, database: Path) -> None:
-    from analytics.logs.answers import Answers  # noqa: PLC0415 - only the measured process needs them
     from analytics.logs.intake import load  # noqa: PLC0415
+    from analytics.logs.meaning.answers import Answers  # noqa: PLC0415 - only the measured process needs them
     from analytics.logs.store import Store  # noqa: PLC0415
 
     peaks: list[float] = [0.0]

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from analytics.logs.mapping import Answers, Mapping
-from analytics.logs.staging import Question
+from analytics.logs.meaning.mapping import Answers, Mapping
+from analytics.logs.reading.staging import Question
 from analytics.logs.store import Store
 from dashboard import loading, mapping_editor
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from analytics.errors import TiertuneError
-from analytics.logs.database import StoreBusyError
 from analytics.logs.reports import refuse_many_rejects
+from analytics.logs.storage.database import StoreBusyError
 from dashboard.reasons import page_text, said
 
 ANALYTICS = Path(__file__).parents[2] / "analytics"

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 import data
 from analytics.logs import intake
-from analytics.logs.mapping import Answers
+from analytics.logs.meaning.mapping import Answers
 from analytics.logs.store import Store
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"

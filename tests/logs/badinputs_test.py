@@ -13,7 +13,7 @@ import pytest
 
 from analytics.errors import SchemaError
 from analytics.logs import intake
-from analytics.logs.mapping import Answers
+from analytics.logs.meaning.mapping import Answers
 from analytics.logs.store import Store
 
 FOLDER = Path(__file__).parents[1] / "badinputs"

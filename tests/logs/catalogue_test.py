@@ -6,7 +6,7 @@ import pytest
 from stores import WIDE, load, rows, wide
 
 from analytics.errors import SchemaError
-from analytics.logs.ladder import Pair
+from analytics.logs.storage.ladder import Pair
 
 
 def test_a_renamed_dataset_keeps_all_it_has(store):

@@ -8,11 +8,11 @@ import pytest
 from staged_rows import bad_input, columns_of, load, propose, stage
 
 from analytics.errors import SchemaError
-from analytics.logs.convert import TYPED, convert
-from analytics.logs.mapping import Answers, Mapping, proposal
-from analytics.logs.profile import profile
+from analytics.logs.meaning.convert import TYPED, convert
+from analytics.logs.meaning.mapping import Answers, Mapping, proposal
+from analytics.logs.meaning.profile import profile
+from analytics.logs.reading.staging import ROWS, Problem
 from analytics.logs.schema import TABLES
-from analytics.logs.staging import ROWS, Problem
 
 
 def reasons(report):

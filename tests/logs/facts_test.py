@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from stores import load
 
-from analytics.logs.facts import coverage, facts, in_force
+from analytics.logs.storage.facts import coverage, facts, in_force
 
 
 def decision(request, **more):

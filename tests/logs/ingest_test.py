@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stores import load, rows
 
-from analytics.logs.staging import Problem
+from analytics.logs.reading.staging import Problem
 from analytics.logs.store import Store
 
 

@@ -10,15 +10,16 @@ from types import SimpleNamespace
 import pytest
 
 from analytics.errors import SchemaError
-from analytics.logs import child, intake, reports
-from analytics.logs.mapping import Answers
-from analytics.logs.staging import Problem
+from analytics.logs import intake, reports
+from analytics.logs.meaning.mapping import Answers
+from analytics.logs.reading import child
+from analytics.logs.reading.staging import Problem
 
 HEADER = "request_id,category,model,confidence,correct,cost_usd\n"
 BREAKING = """
 import os, sys, time
 from pathlib import Path
-from analytics.logs import staging, steps
+from analytics.logs.reading import staging, steps
 
 def abort(payload, progress):
     os.write(2, b"thread panicked at /secret/path")

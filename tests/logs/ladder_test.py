@@ -4,7 +4,7 @@ import pytest
 from stores import call, decisions, load
 
 from analytics.errors import SchemaError
-from analytics.logs.ladder import Pair
+from analytics.logs.storage.ladder import Pair
 
 
 def test_fast_is_decided_by_cost_and_not_by_the_order_of_calls(store):

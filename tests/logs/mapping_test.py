@@ -7,7 +7,7 @@ from staged_rows import bad_input, columns_of, propose
 
 from analytics.errors import SchemaError
 from analytics.logs.dialects import DIALECTS
-from analytics.logs.mapping import Answers, Mapping, known_name, signature
+from analytics.logs.meaning.mapping import Answers, Mapping, known_name, signature
 from analytics.logs.schema import TABLES
 
 PLAIN = "request_id timestamp category tier model confidence correct cost_usd latency_ms variant".split()  # noqa: SIM905

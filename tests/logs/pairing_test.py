@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from stores import call, decisions, load, rows
 
-from analytics.logs.ladder import Pair
+from analytics.logs.storage.ladder import Pair
 
 
 def test_a_cascade_log_becomes_one_decision_per_request(store):

@@ -2,8 +2,8 @@
 
 from staged_rows import bad_input, columns_of, stage
 
-from analytics.logs.profile import profile
-from analytics.logs.staging import ROWS
+from analytics.logs.meaning.profile import profile
+from analytics.logs.reading.staging import ROWS
 
 
 def profiles(folder, columns):

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from analytics.errors import SchemaError
-from analytics.logs import lines, readers, sniff, staging
-from analytics.logs.staging import ROWS, Problem, Question, Staged
+from analytics.logs.reading import lines, readers, sniff, staging
+from analytics.logs.reading.staging import ROWS, Problem, Question, Staged
 
 HEADER = b"request_id,category,confidence\n"
 

@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
-from analytics.logs.answers import Answers
 from analytics.logs.intake import load
+from analytics.logs.meaning.answers import Answers
 from analytics.logs.store import Store
 from analytics.policy import Goal
 from analytics.tuning.curve import curve

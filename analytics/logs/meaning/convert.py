@@ -10,13 +10,13 @@ import pyarrow.parquet as pq
 from analytics.errors import SchemaError
 from analytics.logs.dialects import DIALECTS
 from analytics.logs.dialects.dialect import plain
-from analytics.logs.faults import Faults
-from analytics.logs.fields import Fault, Reading, typed
-from analytics.logs.mapping import Mapping as ColumnMapping
-from analytics.logs.mapping import refusal
-from analytics.logs.priced import Prices
+from analytics.logs.meaning.faults import Faults
+from analytics.logs.meaning.fields import Fault, Reading, typed
+from analytics.logs.meaning.mapping import Mapping as ColumnMapping
+from analytics.logs.meaning.mapping import refusal
+from analytics.logs.meaning.priced import Prices
+from analytics.logs.reading.staging import ROWS, Problem, Staged
 from analytics.logs.schema import TABLES, Form
-from analytics.logs.staging import ROWS, Problem, Staged
 
 TYPED = "typed.parquet"
 BATCH = 50_000

@@ -5,17 +5,17 @@ import json
 from collections.abc import Sequence
 
 from analytics.errors import SchemaError
-from analytics.logs import choice, scales
-from analytics.logs.answers import Answers, Guess, Mapping, Proposal
-from analytics.logs.choice import AGAIN, SAID, Choice
 from analytics.logs.dialects import DIALECTS, call_level, wide
 from analytics.logs.dialects.dialect import Dialect, plain
-from analytics.logs.guesses import graded_words, guesses
-from analytics.logs.keys import dialect_of
-from analytics.logs.profile import ColumnProfile
-from analytics.logs.scales import bare
+from analytics.logs.meaning import choice, scales
+from analytics.logs.meaning.answers import Answers, Guess, Mapping, Proposal
+from analytics.logs.meaning.choice import AGAIN, SAID, Choice
+from analytics.logs.meaning.guesses import graded_words, guesses
+from analytics.logs.meaning.keys import dialect_of
+from analytics.logs.meaning.profile import ColumnProfile
+from analytics.logs.meaning.scales import bare
+from analytics.logs.reading.staging import Staged
 from analytics.logs.schema import TABLES, Form
-from analytics.logs.staging import Staged
 
 __all__ = ["Answers", "Guess", "Mapping", "Proposal", "known_name", "proposal", "refusal", "signature"]
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from analytics.logs.ingest import KEYS, ingest_rows
+from analytics.logs.reading.staging import Problem
 from analytics.logs.schema import Form
-from analytics.logs.staging import Problem
+from analytics.logs.storage.ingest import KEYS, ingest_rows
 from analytics.logs.store import Store
 
 

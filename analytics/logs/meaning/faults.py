@@ -6,8 +6,8 @@ from typing import Literal
 
 import polars as pl
 
-from analytics.logs.fields import EMPTY, Fault
-from analytics.logs.staging import LIMITS, Problem
+from analytics.logs.meaning.fields import EMPTY, Fault
+from analytics.logs.reading.staging import LIMITS, Problem
 
 Weight = Literal["rejected", "changed", "empty"]
 _LINES = 5

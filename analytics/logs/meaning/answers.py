@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from analytics.logs import staging
-from analytics.logs.choice import Certainty
+from analytics.logs.meaning.choice import Certainty
+from analytics.logs.reading import staging
+from analytics.logs.reading.staging import Question
 from analytics.logs.schema import Form
-from analytics.logs.staging import Question
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 
-from analytics.logs import keys, units
-from analytics.logs.staging import Staged
+from analytics.logs.meaning import keys, units
+from analytics.logs.reading.staging import Staged
 
 BATCH = 100_000
 DISTINCT = 1_000

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from analytics.logs.staging import LIMITS, ROWS, Problem
+from analytics.logs.reading.staging import LIMITS, ROWS, Problem
 
 BATCH = 20_000
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analytics.errors import SchemaError
-from analytics.logs.lines import Lines
-from analytics.logs.rows import BATCH, RowsFile, Tally, texts
-from analytics.logs.staging import LIMITS, shown
+from analytics.logs.reading.lines import Lines
+from analytics.logs.reading.rows import BATCH, RowsFile, Tally, texts
+from analytics.logs.reading.staging import LIMITS, shown
 
 if TYPE_CHECKING:
     from _csv import Reader

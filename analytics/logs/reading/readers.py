@@ -5,15 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from analytics.errors import SchemaError
-from analytics.logs import lines, sniff
-from analytics.logs.json_stream import JsonStream
-from analytics.logs.lines import Lines
-from analytics.logs.mapping import known_name
-from analytics.logs.reader_csv import read_csv
-from analytics.logs.reader_json import is_json_lines, read_json, read_json_lines
-from analytics.logs.reader_parquet import read_parquet
-from analytics.logs.rows import Tally
-from analytics.logs.staging import Format, Question, Staged
+from analytics.logs.meaning.mapping import known_name
+from analytics.logs.reading import lines, sniff
+from analytics.logs.reading.json_stream import JsonStream
+from analytics.logs.reading.lines import Lines
+from analytics.logs.reading.reader_csv import read_csv
+from analytics.logs.reading.reader_json import is_json_lines, read_json, read_json_lines
+from analytics.logs.reading.reader_parquet import read_parquet
+from analytics.logs.reading.rows import Tally
+from analytics.logs.reading.staging import Format, Question, Staged
 
 Known = Callable[[str], bool]
 Progress = Callable[[int], None]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from analytics.errors import SchemaError
-from analytics.logs.staging import LIMITS
+from analytics.logs.reading.staging import LIMITS
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STEP = 1 << 16

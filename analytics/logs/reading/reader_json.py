@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from analytics.errors import SchemaError
-from analytics.logs.flat_rows import FlatRows, UnusableRowError
-from analytics.logs.json_stream import JsonParser, JsonRecord, JsonStream
-from analytics.logs.lines import Lines
-from analytics.logs.rows import Tally
-from analytics.logs.staging import LIMITS
+from analytics.logs.reading.flat_rows import FlatRows, UnusableRowError
+from analytics.logs.reading.json_stream import JsonParser, JsonRecord, JsonStream
+from analytics.logs.reading.lines import Lines
+from analytics.logs.reading.rows import Tally
+from analytics.logs.reading.staging import LIMITS
 
 Known = Callable[[str], bool]
 Progress = Callable[[int], None]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import duckdb
 
+from analytics.logs.reading.staging import Problem
 from analytics.logs.schema import FOLDS, TABLES, Form
-from analytics.logs.staging import Problem
 
 KEYS: dict[Form, tuple[str, ...]] = {
     "decisions": ("request_id", "fast_model", "strong_model"),

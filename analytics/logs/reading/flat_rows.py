@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics.logs.rows import BATCH, RowsFile, texts
-from analytics.logs.staging import LIMITS
+from analytics.logs.reading.rows import BATCH, RowsFile, texts
+from analytics.logs.reading.staging import LIMITS
 
 _CELLS = 2_000_000
 

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analytics.errors import SchemaError
-from analytics.logs.flat_rows import plain_text
-from analytics.logs.reader_csv import check_names
-from analytics.logs.rows import RowsFile, Tally
-from analytics.logs.staging import LIMITS
+from analytics.logs.reading.flat_rows import plain_text
+from analytics.logs.reading.reader_csv import check_names
+from analytics.logs.reading.rows import RowsFile, Tally
+from analytics.logs.reading.staging import LIMITS
 
 Known = Callable[[str], bool]
 Progress = Callable[[int], None]

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from analytics.errors import SchemaError
-from analytics.logs.sniff import CHUNK
-from analytics.logs.staging import LIMITS
+from analytics.logs.reading.sniff import CHUNK
+from analytics.logs.reading.staging import LIMITS
 
 _ENCODINGS = (
     "ascii", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le",

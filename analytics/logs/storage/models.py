@@ -2,9 +2,9 @@
 
 import duckdb
 
-from analytics.logs.ladder import LABEL
 from analytics.logs.prices import PER_MILLION, Overrides, Price, effort_of, price, tier_of
 from analytics.logs.schema import TIERS, Form
+from analytics.logs.storage.ladder import LABEL
 
 _DIGITS = 12
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import polars as pl
 
-from analytics.logs import units
-from analytics.logs.scales import bare
+from analytics.logs.meaning import units
+from analytics.logs.meaning.scales import bare
 from analytics.logs.schema import TIERS
 
 MOST_USD = 10_000.0

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from analytics.logs import units
-from analytics.logs.answers import Guess
-from analytics.logs.choice import AGAIN, SAID, Certainty, Choice
-from analytics.logs.profile import ColumnProfile
-from analytics.logs.scales import bare
+from analytics.logs.meaning import units
+from analytics.logs.meaning.answers import Guess
+from analytics.logs.meaning.choice import AGAIN, SAID, Certainty, Choice
+from analytics.logs.meaning.profile import ColumnProfile
+from analytics.logs.meaning.scales import bare
 from analytics.logs.schema import TABLES, Form
 
 _LACKED: dict[Form, tuple[str, ...]] = {

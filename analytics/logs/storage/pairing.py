@@ -7,8 +7,8 @@ that came first.
 
 import duckdb
 
-from analytics.logs.ingest import BOTH_GRADED, FOLD
-from analytics.logs.ladder import LABEL
+from analytics.logs.storage.ingest import BOTH_GRADED, FOLD
+from analytics.logs.storage.ladder import LABEL
 
 _TOKENS = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens")
 _SUMMED = ("cost_usd", "latency_s", *_TOKENS)

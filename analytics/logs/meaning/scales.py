@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from analytics.errors import SchemaError
-from analytics.logs.choice import FEW, grade_scale, span
 from analytics.logs.dialects.dialect import Dialect, name_unit, plain
-from analytics.logs.profile import ColumnProfile
-from analytics.logs.staging import Question
+from analytics.logs.meaning.choice import FEW, grade_scale, span
+from analytics.logs.meaning.profile import ColumnProfile
+from analytics.logs.reading.staging import Question
 
 EPOCHS = ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns")
 UNITS: dict[str, tuple[str, ...]] = {

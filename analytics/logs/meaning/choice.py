@@ -6,8 +6,8 @@ from typing import Literal
 
 from analytics.logs import prices
 from analytics.logs.dialects.dialect import WEAK, Dialect, plain
-from analytics.logs.keys import field_of
-from analytics.logs.profile import ColumnProfile
+from analytics.logs.meaning.keys import field_of
+from analytics.logs.meaning.profile import ColumnProfile
 from analytics.logs.schema import TABLES
 
 Certainty = Literal["sure", "check", "missing"]

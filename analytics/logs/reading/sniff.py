@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from analytics.errors import SchemaError
-from analytics.logs.staging import LIMITS, Format
+from analytics.logs.reading.staging import LIMITS, Format
 
 CHUNK = 1 << 20
 _TEXT_CONTROLS = frozenset({0, 9, 10, 12, 13})

@@ -1,4 +1,4 @@
-"""What runs inside the child process: ``python -m analytics.logs.steps``, JSON in, JSON lines out."""
+"""What runs inside the child process: ``python -m analytics.logs.reading.steps``, JSON in, JSON lines out."""
 
 import contextlib
 import dataclasses
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from analytics.errors import SchemaError, TiertuneError
-from analytics.logs.staging import LIMITS
+from analytics.logs.reading.staging import LIMITS
 
 Progress = Callable[[int, str], None]
 
@@ -61,9 +61,9 @@ def _outcome(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def _inspect(payload: dict[str, Any], progress: Progress) -> Any:
-    from analytics.logs.profile import profile  # noqa: PLC0415 - each step loads only what it needs
-    from analytics.logs.readers import staged_file  # noqa: PLC0415
-    from analytics.logs.staging import ROWS  # noqa: PLC0415
+    from analytics.logs.meaning.profile import profile  # noqa: PLC0415 - each step loads only what it needs
+    from analytics.logs.reading.readers import staged_file  # noqa: PLC0415
+    from analytics.logs.reading.staging import ROWS  # noqa: PLC0415
 
     folder = Path(payload["folder"])
     staged = staged_file(
@@ -81,8 +81,8 @@ def _inspect(payload: dict[str, Any], progress: Progress) -> Any:
 
 
 def _convert(payload: dict[str, Any], progress: Progress) -> Any:
-    from analytics.logs.convert import convert  # noqa: PLC0415
-    from analytics.logs.mapping import Mapping  # noqa: PLC0415
+    from analytics.logs.meaning.convert import convert  # noqa: PLC0415
+    from analytics.logs.meaning.mapping import Mapping  # noqa: PLC0415
 
     prices = {model: (float(paid), float(made)) for model, (paid, made) in payload["prices"].items()}
     converted = convert(

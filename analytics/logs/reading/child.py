@@ -20,11 +20,11 @@ from typing import IO, Any
 
 import analytics
 from analytics import errors
-from analytics.logs.staging import LIMITS
+from analytics.logs.reading.staging import LIMITS
 
 Progress = Callable[[int, str], None]
 
-_COMMAND = (sys.executable, "-P", "-m", "analytics.logs.steps")
+_COMMAND = (sys.executable, "-P", "-m", "analytics.logs.reading.steps")
 _STDERR = "stderr.txt"
 _POLL_S = 0.05
 _KEPT_ENVIRONMENT = (
@@ -58,7 +58,7 @@ def result(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Any:
-    """What a step of ``analytics.logs.steps`` returns, run in a process of its own.
+    """What a step of ``analytics.logs.reading.steps`` returns, run in a process of its own.
 
     Args:
         step: Name of the step.

@@ -1,0 +1,1 @@
+"""What a file's columns mean: guessed, confirmed, converted."""

@@ -1,0 +1,1 @@
+"""A file into staged rows, in a process of its own."""
