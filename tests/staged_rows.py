@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from analytics.logs.dialects import table_of
 from analytics.logs.meaning.convert import TYPED, convert
 from analytics.logs.meaning.mapping import Answers, proposal
 from analytics.logs.meaning.profile import profile
@@ -26,7 +27,10 @@ def stage(folder, columns, *, delimiter=","):
     rows = len(texts[0])
     pl.DataFrame([pl.Series("line", range(2, rows + 2), pl.Int64), *texts]).write_parquet(folder / ROWS)
     file_id = hashlib.sha256(repr(columns).encode()).hexdigest()
-    staged = Staged("log.csv", "csv", None, "utf-8", delimiter, names, rows, 0, file_id, 1)
+    staged = Staged(
+        *("log.csv", "csv", None, "utf-8", delimiter, names, rows, 0, file_id, 1),
+        dialect=table_of(names).name,
+    )
     staged.save(folder)
     return staged
 
@@ -34,7 +38,7 @@ def stage(folder, columns, *, delimiter=","):
 def propose(folder, columns, *, saved=None, delimiter=",", **answers):
     """The proposal for a staged file."""
     staged = stage(folder, columns, delimiter=delimiter)
-    found = profile(folder / ROWS, staged)
+    found = profile(folder, staged)
     return proposal(staged, found, saved=saved, overrides=Answers(**answers))
 
 

@@ -83,6 +83,7 @@ def inspect(
                 "folder": str(folder),
                 "name": name,
                 "encoding": answers.encoding,
+                "dialect": answers.dialect,
                 "wanted": sorted({source for sources in answers.map.values() for source in sources}),
             },
             folder=folder,

@@ -7,7 +7,7 @@ was not observed. ``calls`` has one row per model call of a call-level log. Unit
 from dataclasses import dataclass
 from typing import Literal
 
-Form = Literal["decisions", "calls"]
+Form = Literal["decisions", "calls", "grades"]
 
 FOLDS = 20
 PICK_FOLDS = tuple(range(10))
@@ -104,6 +104,7 @@ CALLS: tuple[Column, ...] = (
     *_OWN,
     Column("request_id", "VARCHAR", "identifies the request; its calls share it"),
     Column("call_index", "BIGINT", "order of the call within its request"),
+    Column("call_id", "VARCHAR", "the tool's own id of the call, to which grades can be joined"),
     *_REQUEST[1:],
     Column("model", "VARCHAR", "model called"),
     Column("tier", "VARCHAR", "small, standard, frontier or reasoning"),
@@ -127,6 +128,22 @@ CALLS: tuple[Column, ...] = (
     *_GROUPS,
 )
 
-TABLES: dict[Form, tuple[Column, ...]] = {"decisions": DECISIONS, "calls": CALLS}
+GRADES: tuple[Column, ...] = (
+    *_OWN,
+    Column("request_id", "VARCHAR", "request that was graded"),
+    Column("call_id", "VARCHAR", "call that was graded, by the tool's own id"),
+    Column("unit_id", "VARCHAR", "user or session whose answers were graded"),
+    Column("ts", "TIMESTAMP", "when the grade was given, UTC; of several the latest counts"),
+    Column("model", "VARCHAR", "model whose answer was graded"),
+    Column("side", "VARCHAR", "fast or strong: which of the two answers was graded"),
+    Column("grader", "VARCHAR", "name of the score or of who graded"),
+    Column("correct", "DOUBLE", "grade from 0 (wrong) to 1 (correct)"),
+    Column("correct_source", "VARCHAR", "human, judge, exact or feedback"),
+    Column("sampling_probability", "DOUBLE", "probability that the answer was graded"),
+    Column("attributes", "VARCHAR", "anything else, as JSON text"),
+)
+
+TABLES: dict[Form, tuple[Column, ...]] = {"decisions": DECISIONS, "calls": CALLS, "grades": GRADES}
+SIDES = ("fast", "strong")
 TIERS = ("small", "standard", "frontier", "reasoning")
 UNCATEGORISED = "Uncategorised"

@@ -3,12 +3,11 @@
 from staged_rows import bad_input, columns_of, stage
 
 from analytics.logs.meaning.profile import profile
-from analytics.logs.reading.staging import ROWS
 
 
 def profiles(folder, columns):
     staged = stage(folder, columns)
-    return {one.name: one for one in profile(folder / ROWS, staged)}
+    return {one.name: one for one in profile(folder, staged)}
 
 
 def only(folder, *values):

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from analytics.errors import SchemaError
-from analytics.logs.reading import lines, readers, sniff, staging
+from analytics.logs.reading import lines, reader_csv, readers, sniff, staged_rows, staging
+from analytics.logs.reading.reader_parquet import NotPlainError
 from analytics.logs.reading.staging import ROWS, Problem, Question, Staged
 
 HEADER = b"request_id,category,confidence\n"
@@ -25,7 +26,7 @@ def read(tmp_path, data, *, name="log.csv", **options):
     source, folder = tmp_path / "source", tmp_path / "staged"
     source.write_bytes(data)
     folder.mkdir(exist_ok=True)
-    staged = readers.staged_file(source, folder, name=name, **options)
+    staged = readers.staged_file(source, folder, name=name, **{"copied": True, **options})
     table = pq.read_table(folder / ROWS)
     rows = [list(row.values()) for row in table.drop_columns(["line"]).to_pylist()]
     assert staged.read == table.num_rows + staged.rejected
@@ -64,7 +65,7 @@ def test_every_line_end_and_delimiter_gives_the_same_rows(tmp_path, end, delimit
 
 
 def test_a_crlf_across_two_chunks_is_one_line_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(lines, "CHUNK", len(HEADER))
+    monkeypatch.setattr(lines, "BLOCK", len(HEADER))
     data = (HEADER + b"a,x,1\nb,y,2\n").replace(b"\n", b"\r\n")
     _, _, numbers = read(tmp_path, data)
     assert numbers == [2, 3]
@@ -145,6 +146,48 @@ def test_past_two_thousand_columns_only_known_and_wanted_names_are_read(tmp_path
     staged, rows, _ = read(tmp_path, data, wanted=("wish",))
     assert (staged.columns, rows) == (["request_id", "wish", "confidence"], [["a", "w", "1"]])
     assert "2,003 columns" in staged.notes[0]
+
+
+# Pieces that make every kind of block: plain ones, quoted, ragged and broken ones, and all line ends.
+PIECES = ["a", "5", ",", ",", ",", "\n", "\n", "\r\n", "\r", '"', '""', " ", "é", "\0"]
+BLOCK = 24
+
+
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(PIECES), max_size=120), st.booleans(), st.booleans())
+def test_blocks_read_at_once_give_what_the_strict_reader_gives(
+    tmp_path, monkeypatch, pieces, plainly, broken
+):
+    body = "".join(pieces)
+    if plainly:  # mostly whole rows, so that both ways of reading take turns in one file
+        body = "".join(f"{body[at : at + 2]},b,c\n" for at in range(0, len(body), 2))
+    data = HEADER + body.encode() + (b"x,\xff,1\n" if broken else b"")
+    outcomes = []
+    plain_rows = reader_csv._plain_rows
+    taken = []
+
+    def counted(block, *rest):
+        frame = plain_rows(block, *rest)
+        taken.append(frame is not None)
+        return frame
+
+    for replaced in (counted, lambda *_: None):
+        monkeypatch.setattr(lines, "BLOCK", BLOCK)
+        monkeypatch.setattr(reader_csv, "_plain_rows", replaced)
+        try:
+            staged, rows, numbers = read(tmp_path, data)
+            outcomes.append((rows, numbers, staged.read, staged.problems, staged.questions))
+        except SchemaError as error:
+            outcomes.append(str(error))
+        finally:
+            monkeypatch.setattr(reader_csv, "_plain_rows", plain_rows)
+    event(f"both ways in one file: {True in taken and False in taken}")
+    assert outcomes[0] == outcomes[1]
+
+
+def test_a_line_with_a_field_too_many_beside_one_with_a_field_too_few_is_not_read_at_once(tmp_path):
+    staged, rows, _ = read(tmp_path, HEADER + b"a,x,1\nb,y,2,3\nc,z\nd,w,4\n")
+    assert ([row[0] for row in rows], staged.rejected) == (["a", "d"], 2)
 
 
 # encodings
@@ -423,6 +466,38 @@ def test_a_parquet_row_with_a_nul_character_is_rejected(tmp_path):
     staged, rows, numbers = read(tmp_path, parquet(table), name="x.parquet")
     assert (rows, numbers) == ([["a", "1"], ["c", None]], [1, 3])
     assert reasons(staged) == [(2, "id", "NUL character in a text")]
+
+
+def test_a_plain_parquet_file_serves_as_the_staged_rows(tmp_path):
+    moment = dt.datetime(2026, 1, 2, 3, 4, 5, 600_000, tzinfo=dt.UTC)
+    table = pa.table(
+        {
+            "id": ["a", "", None],
+            "x": [0.1, None, 1.0],
+            "n": pa.array([1, 2, None], pa.int32()),
+            "ok": [True, None, False],
+            "ts": pa.array([moment, None, moment], pa.timestamp("ms", tz="UTC")),
+        }
+    )
+    source, folder = tmp_path / "source", tmp_path / "staged"
+    source.write_bytes(parquet(table))
+    folder.mkdir()
+    staged = readers.staged_file(source, folder, name="x.parquet")
+    assert (staged.read, staged.source, list(folder.glob("rows*"))) == (3, str(source), [])
+    (frame,) = staged_rows.batches(folder, staged, range(5), checked=True)
+    _, copied, _ = read(tmp_path, parquet(table), name="x.parquet")
+    assert frame["line"].to_list() == [1, 2, 3]
+    texts = [staged_rows.as_text(frame[f"c{at}"]).to_list() for at in range(5)]
+    assert [list(row) for row in zip(*texts, strict=True)] == copied
+
+
+def test_a_plain_parquet_file_with_a_nul_character_has_to_be_copied(tmp_path):
+    source, folder = tmp_path / "source", tmp_path / "staged"
+    source.write_bytes(parquet(pa.table({"id": ["a", "b\0"]})))
+    folder.mkdir()
+    staged = readers.staged_file(source, folder, name="x.parquet")
+    with pytest.raises(NotPlainError):
+        list(staged_rows.batches(folder, staged, [0], checked=True))
 
 
 def test_every_cut_of_a_parquet_file_is_refused_as_damaged(tmp_path):

@@ -1,12 +1,36 @@
-"""Shapes of log files that are recognised by their column names.
+"""Shapes of log files that are recognised by the names in them.
 
-To add one: a module beside these with a ``DIALECT``, and its entry below. The first that recognises a
-file's columns reads it; the call-level table takes whatever is left.
+To add one: a module beside these with a ``DIALECT``, and its entry below. Exports of tools come first,
+then plain tables; the call-level table takes whatever is left.
 """
 
-from analytics.logs.dialects import call_level, router_record, wide
-from analytics.logs.dialects.dialect import Dialect
+from collections.abc import Iterable
 
-DIALECTS: dict[str, Dialect] = {
-    dialect.name: dialect for dialect in (router_record.DIALECT, wide.DIALECT, call_level.DIALECT)
-}
+from analytics.logs.dialects import call_level, grade_table, router_record, wide
+from analytics.logs.dialects.dialect import Dialect, plain
+
+TOOLS: tuple[Dialect, ...] = ()
+TABLES: tuple[Dialect, ...] = (router_record.DIALECT, wide.DIALECT, call_level.DIALECT)
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (*TOOLS, *TABLES, grade_table.DIALECT)}
+
+
+def tool_of(names: frozenset[str], *, grades: bool = False) -> Dialect | None:
+    """The tool whose records have these names, each plain (``dialect.record_names``); None for a plain table.
+
+    Args:
+        names: Of the records.
+        grades: Whether only tools' files of grades are meant.
+    """
+    found = (tool for tool in TOOLS if tool.form == "grades" or not grades)
+    return next((tool for tool in found if tool.recognises(names)), None)
+
+
+def table_of(columns: Iterable[str], *, grades: bool = False) -> Dialect:
+    """The shape of a plain table with these column names.
+
+    Args:
+        columns: As they stand in the file.
+        grades: Whether its rows are grades of a log that is loaded already.
+    """
+    names = frozenset(plain(name) for name in columns)
+    return grade_table.DIALECT if grades else next(table for table in TABLES if table.recognises(names))

@@ -1,12 +1,15 @@
 """What a dialect is, and how a column name is taken apart before a dialect looks it up."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from analytics.logs.schema import Form
 
 Match = tuple[str, int]  # canonical field, rank: 0 is the field's own name, WEAK and above want a look
+Record = dict[str, Any]
+FREE = 50
 WEAK = 100
 TAIL = 200
 
@@ -23,6 +26,13 @@ _MONEY_UNITS = {"usd": "usd", "dollars": "usd", "dollar": "usd", "cents": "cents
 
 
 @dataclass(frozen=True, slots=True)
+class Passed:
+    """A record that is no model call of the user's: counted and told with its reason, not loaded."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
     """One shape of log file.
 
@@ -30,8 +40,14 @@ class Dialect:
         name: Key in ``DIALECTS``.
         title: What the Logs page says of a recognised file.
         form: Table that its rows become.
-        recognises: Whether a file with these column names (plain, see ``plain``) has this shape.
+        recognises: Whether a file with these names (plain, see ``record_names``) has this shape.
         match: Canonical field and rank that a plain name stands for, or null.
+        opened: For a tool's own export: the rows in one record, or why it is passed over. A record is
+            what ``json.loads`` gives, of a CSV texts by column, and may lack anything. Rows may be nested;
+            their columns are dotted paths, named as the tool names them.
+        tails: Whether the last step of a dotted path may stand for a field where the whole does not.
+        kinds: Kind of confidence that a plain name holds.
+        refusal: Why no file of this shape can be loaded, and what to load instead; null if it can.
         units: Units that this shape fixes, by canonical field.
         of_served: Plain names of columns that speak of the served answer only; a kept answer is the fast
             one, so they are blanked where the request was escalated.
@@ -45,6 +61,10 @@ class Dialect:
     form: Form
     recognises: Callable[[frozenset[str]], bool]
     match: Callable[[str], Match | None]
+    opened: Callable[[Record], Iterable[Record | Passed]] | None = None
+    tails: bool = True
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    refusal: str | None = None
     units: Mapping[str, str] = field(default_factory=dict)
     of_served: frozenset[str] = frozenset()
     one_side: bool = False
@@ -83,3 +103,57 @@ def ranked(names: Mapping[str, tuple[str, ...]]) -> dict[str, Match]:
             if synonym != "?":
                 found.setdefault(synonym, (canonical, rank))
     return found
+
+
+def record_names(record: Mapping[str, Any], *, depth: int = 3) -> frozenset[str]:
+    """Plain names of a record's members, those of nested objects with their path: ``response_body_usage``."""
+    found: set[str] = set()
+    level: list[tuple[str, Mapping[str, Any]]] = [("", record)]
+    for _ in range(depth):
+        inner: list[tuple[str, Mapping[str, Any]]] = []
+        for prefix, members in level:
+            for key, value in members.items():
+                path = f"{prefix}.{key}" if prefix else key
+                found.add(plain(path))
+                if isinstance(value, Mapping):
+                    inner.append((path, value))
+        level = inner
+    return frozenset(found)
+
+
+def signed(*alternatives: str) -> Callable[[frozenset[str]], bool]:
+    """A recogniser: all names of one of the alternatives, each a few names separated by spaces, occur."""
+    wanted = [frozenset(names.split()) for names in alternatives]
+    return lambda found: any(signature <= found for signature in wanted)
+
+
+def by_path(
+    paths: Mapping[str, tuple[str, ...]],
+    *,
+    free: tuple[str, ...] = (),
+    generic: Callable[[str], Match | None] | None = None,
+) -> Callable[[str], Match | None]:
+    """A ``match`` for a tool's own paths.
+
+    Args:
+        paths: Canonical field -> dotted paths of the tool, best first; those after ``"?"`` are weak.
+        free: Paths of objects that the tool's users fill themselves, such as ``metadata``.
+        generic: What names inside ``free`` stand for, ranked below the tool's own paths.
+    """
+    known: dict[str, Match] = {}
+    for canonical, listed in paths.items():
+        rank = 0
+        for path in listed:
+            rank = WEAK if path == "?" else rank + 1
+            if path != "?":
+                known.setdefault(plain(path), (canonical, rank))
+    prefixes = tuple(f"{plain(path)}_" for path in free)
+
+    def match(name: str) -> Match | None:
+        if name in known or generic is None:
+            return known.get(name)
+        prefix = next((prefix for prefix in prefixes if name.startswith(prefix)), None)
+        found = generic(name.removeprefix(prefix)) if prefix else None
+        return (found[0], found[1] + FREE) if found else None
+
+    return match

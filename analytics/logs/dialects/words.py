@@ -96,6 +96,7 @@ _ANSWER = {
 }  # fmt: skip
 
 _CALL = {
+    "call_id": ("observation_id", "span_id", "generation_id", "inference_id", "litellm_call_id"),
     "call_index": ("call_no", "call_number", "call_idx", "attempt", "attempt_no", "step"),
     "tier": ("model_tier", "tier_name"),
     "tier_logged": (),

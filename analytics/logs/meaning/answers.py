@@ -57,6 +57,7 @@ class Answers:
         map: Canonical field -> source columns; an empty tuple leaves the field unread.
         set: Canonical field -> constant.
         unit: Canonical field or source column -> unit.
+        dialect: Key in ``DIALECTS`` of the shape to read the file as; null: as it is recognised.
         encoding: Of the text.
         decimal: ``.`` or ``,``.
         dates: dmy, mdy or ymd.
@@ -69,6 +70,7 @@ class Answers:
     map: dict[str, tuple[str, ...]] = field(default_factory=dict)
     set: dict[str, str] = field(default_factory=dict)
     unit: dict[str, str] = field(default_factory=dict)
+    dialect: str | None = None
     encoding: str | None = None
     decimal: str | None = None
     dates: str | None = None

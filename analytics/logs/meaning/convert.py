@@ -1,8 +1,10 @@
 """Staged text into typed rows by a confirmed mapping, in batches of constant memory."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -11,15 +13,17 @@ from analytics.errors import SchemaError
 from analytics.logs.dialects import DIALECTS
 from analytics.logs.dialects.dialect import plain
 from analytics.logs.meaning.faults import Faults
-from analytics.logs.meaning.fields import Fault, Reading, typed
+from analytics.logs.meaning.fields import Fault, Field, Reading, typed
 from analytics.logs.meaning.mapping import Mapping as ColumnMapping
 from analytics.logs.meaning.mapping import refusal
 from analytics.logs.meaning.priced import Prices
-from analytics.logs.reading.staging import ROWS, Problem, Staged
+from analytics.logs.reading import staged_rows
+from analytics.logs.reading.rows import Behind
+from analytics.logs.reading.staging import Problem, Staged
 from analytics.logs.schema import TABLES, Form
 
 TYPED = "typed.parquet"
-BATCH = 50_000
+BATCH = 100_000
 
 _TYPES: dict[str, pl.DataType] = {
     "VARCHAR": pl.String(),
@@ -30,6 +34,9 @@ _TYPES: dict[str, pl.DataType] = {
 }
 _SHORT = 16
 _NAMED = 10
+THREADS = 2
+_UNIQUE = frozenset({"request_id", "call_id", "unit_id", "attributes", "prompt", "answer"})
+_JOINED = frozenset({"request_id", "call_id"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +90,11 @@ def convert(
         raise SchemaError(reason)
     batches = _Batches(folder, staged, mapping, Prices(prices or {}))
     done = written = 0
-    with (
-        pq.ParquetFile(folder / ROWS) as rows,
-        pq.ParquetWriter(folder / TYPED, batches.empty().to_arrow().schema, compression="zstd") as out,
-    ):
-        for batch in rows.iter_batches(BATCH, columns=["line", *batches.wanted]):
-            frame = batches.typed(pl.DataFrame(pl.from_arrow(batch)))
-            out.write_table(frame.to_arrow())
-            done, written = done + batch.num_rows, written + frame.height
+    with ThreadPoolExecutor(THREADS) as pool, _TypedFile(folder / TYPED, batches.empty()) as out:
+        for rows in staged_rows.batches(folder, staged, batches.wanted, size=BATCH):
+            frame = batches.typed(rows, pool)
+            out.write(frame)
+            done, written = done + rows.height, written + frame.height
             if progress:
                 progress(done)
     faults = batches.faults
@@ -103,6 +107,31 @@ def convert(
         faults.total,
         [*faults.notes(), *batches.notes()],
     )
+
+
+class _TypedFile:
+    """``typed.parquet`` while it is written."""
+
+    def __init__(self, path: Path, empty: pl.DataFrame) -> None:
+        self._schema = empty.to_arrow().schema
+        repeated = [name for name in empty.columns if empty.schema[name] == pl.String and name not in _UNIQUE]
+        self._writer = pq.ParquetWriter(
+            path, self._schema, compression="lz4", use_dictionary=repeated, write_statistics=False
+        )
+        self._behind = Behind()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._behind.close()
+        finally:
+            self._writer.close()
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Append rows."""
+        self._behind.call(self._writer.write_table, frame.to_arrow())
 
 
 class _Batches:
@@ -118,10 +147,11 @@ class _Batches:
         self.schema = {
             column.name: _TYPES[column.sql_type] for column in TABLES[mapping.form] if column.mappable
         }
+        self.kept = [name for name in self.schema if name in _filled_by(mapping)]
         self.position = {name: f"c{at}" for at, name in enumerate(staged.columns)}
-        sources = {source for wanted in mapping.columns.values() for source in wanted}
-        self.wanted = sorted({self.position[source] for source in sources})
-        self.models = self._usual_models(folder) if self.dialect.one_side else {}
+        place = {name: at for at, name in enumerate(staged.columns)}
+        self.wanted = sorted({place[source] for wanted in mapping.columns.values() for source in wanted})
+        self.models = self._usual_models(folder, staged) if self.dialect.one_side else {}
         for name, text in mapping.constants.items():
             _, faults = typed(name, pl.Series([text]), self._reading(name, constant=True))
             fault = next((fault for fault in faults if fault.rows.any()), None)
@@ -129,21 +159,20 @@ class _Batches:
                 raise SchemaError(f"{name} cannot be {text}: {fault.reason}.")
 
     def empty(self) -> pl.DataFrame:
-        return pl.DataFrame(schema={"line": pl.Int64, **self.schema})
+        return pl.DataFrame(schema={"line": pl.Int64, **{name: self.schema[name] for name in self.kept}})
 
-    def typed(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows that stay, typed, all columns of the form."""
+    def typed(self, rows: pl.DataFrame, pool: ThreadPoolExecutor) -> pl.DataFrame:
+        """The rows that stay, typed, with the columns that can have a value."""
         lines = rows["line"].cast(pl.Int64)
         rows = self._of_fast(rows)
-        columns: dict[str, pl.Series] = {}
-        faults: list[tuple[str, Fault]] = []
+        work: dict[str, Future[Field]] = {}
         for name in self.schema:
             text = self._text(name, rows)
-            if text is None:
-                continue
-            values, found = typed(name, text, self._reading(name, constant=name not in self.mapping.columns))
-            columns[name] = self._filled(name, values)
-            faults += [(name, fault) for fault in found]
+            if text is not None:
+                reading = self._reading(name, constant=name not in self.mapping.columns)
+                work[name] = pool.submit(typed, name, text, reading)
+        columns = {name: self._filled(name, done.result()[0]) for name, done in work.items()}
+        faults = [(name, fault) for name, done in work.items() for fault in done.result()[1]]
         rejected = self._noted(faults, lines)
         absent = {
             name: pl.Series([None], dtype=kind).new_from_index(0, rows.height)
@@ -155,10 +184,13 @@ class _Batches:
             .select("line", *self.schema)
             .cast(pl.Schema({"line": pl.Int64(), **self.schema}))
         )
-        return self._completed(frame.filter(~rejected))
+        stays = frame if rejected is None else frame.filter(~rejected)
+        return self._completed(stays).select("line", *self.kept)
 
-    def _noted(self, faults: list[tuple[str, Fault]], lines: pl.Series) -> pl.Series:
+    def _noted(self, faults: list[tuple[str, Fault]], lines: pl.Series) -> pl.Series | None:
         """Which rows are rejected; every such row is one problem, every lost value of the others is one."""
+        if not faults:
+            return None
         rejected = pl.repeat(False, len(lines), eager=True)
         for name, fault in sorted(faults, key=lambda item: not item[1].rejects):
             fresh = fault.rows & ~rejected
@@ -204,11 +236,12 @@ class _Batches:
             return None if text is None else pl.Series([text]).new_from_index(0, rows.height)
         if len(sources) == 1:
             return sources[0]
-        if self.schema[name] == pl.String:
-            joined = pl.concat_str([part.fill_null("") for part in sources], separator="/")
-            some = pl.any_horizontal([part.is_not_null() for part in sources])
+        texts = [staged_rows.as_text(part) for part in sources]
+        if name in _JOINED:
+            joined = pl.concat_str([part.fill_null("") for part in texts], separator="/")
+            some = pl.any_horizontal([part.is_not_null() for part in texts])
             return pl.select(pl.when(some).then(joined)).to_series()
-        return pl.select(pl.coalesce(sources)).to_series()
+        return pl.select(pl.coalesce(texts)).to_series()
 
     def _filled(self, name: str, values: pl.Series) -> pl.Series:
         """Rows without a value get the constant, if there is one beside the column."""
@@ -232,6 +265,8 @@ class _Batches:
 
     def _completed(self, frame: pl.DataFrame) -> pl.DataFrame:
         """What follows from the row itself: its id, labels, one-sided outcomes, failures, priced costs."""
+        if self.mapping.form == "grades":
+            return frame
         self.without_id += frame["request_id"].null_count() if "request_id" in self.mapping.columns else 0
         line_id = pl.concat_str([pl.lit(self.file_id), pl.col("line").cast(pl.String)], separator=":")
         frame = frame.with_columns(pl.coalesce("request_id", line_id))
@@ -256,17 +291,17 @@ class _Batches:
                 changes.append(pl.when(~other[side]).then(name).alias(name))
         return frame.with_columns(changes)
 
-    def _usual_models(self, folder: Path) -> dict[str, str]:
+    def _usual_models(self, folder: Path, staged: Staged) -> dict[str, str]:
         """The model that kept and that escalated requests show most often."""
         model, escalated = (self.mapping.columns.get(name, ("",))[0] for name in ("fast_model", "escalated"))
         if model not in self.position or escalated not in self.position:
             return {}
-        counts = (
-            pl.scan_parquet(folder / ROWS)
-            .group_by(self.position[model], self.position[escalated])
-            .len()
-            .collect()
-        )
+        places = [staged.columns.index(name) for name in dict.fromkeys((model, escalated))]
+        parts = [
+            rows.group_by(self.position[model], self.position[escalated]).len()
+            for rows in staged_rows.batches(folder, staged, places)
+        ]
+        counts = pl.concat(parts).group_by(self.position[model], self.position[escalated]).sum()
         sides, _ = typed("escalated", counts[self.position[escalated]], Reading())
         usual = {}
         for side, is_strong in (("fast", False), ("strong", True)):
@@ -274,6 +309,23 @@ class _Batches:
             if mine.height:
                 usual[side] = str(mine.sort("len", descending=True)[self.position[model]][0])
         return {"strong": "strong", "fast": "fast", **usual}
+
+
+def _filled_by(mapping: ColumnMapping) -> set[str]:
+    """The fields that rows may have under a mapping: those it gives and those that follow from them."""
+    names = {*mapping.columns, *mapping.constants}
+    if mapping.form == "grades":
+        return names
+    names.add("request_id")
+    for side in ("fast_", "strong_") if mapping.form == "decisions" else ("",):
+        if {f"{side}input_tokens", f"{side}output_tokens"} <= names:
+            names.add(f"{side}cost_usd")
+    if any(name.endswith("cost_usd") for name in names):
+        names.add("cost_source")
+    if mapping.form == "calls":
+        names |= {"tier_logged"} if "tier" in names else set()
+        names |= {"correct"} if "status" in names else set()
+    return names
 
 
 def _labelled(frame: pl.DataFrame) -> pl.DataFrame:

@@ -15,6 +15,7 @@ _LACKED: dict[Form, tuple[str, ...]] = {
         "fast_cost_usd", "strong_cost_usd", "fast_latency_s", "strong_latency_s",
     ),
     "calls": ("request_id", "ts", "task_category", "model", "confidence", "correct", "cost_usd", "latency_s"),
+    "grades": ("request_id", "call_id", "grader", "correct", "ts"),
 }  # fmt: skip
 _SOUGHT = {"ts": "a time", "latency_s": "a duration", "correct": "a grade", "cost_usd": "a cost"}
 
@@ -46,11 +47,13 @@ def guesses(
         certainty: Certainty = "check" if look else made.certainty
         samples = profiles[made.sources[0]].samples
         lines[name] = Guess(name, made.sources, certainty, samples, guessed[name] if look else made.why)
-    lines.setdefault("policy_kind", Guess("policy_kind", (), "check", ("cascade",), "Cascade unless said"))
+    if form != "grades":
+        said = Guess("policy_kind", (), "check", ("cascade",), "Cascade unless said")
+        lines.setdefault("policy_kind", said)
     for name in _LACKED[form]:
         sought = _SOUGHT.get(bare(name))
         why = f"Nothing looks like {sought}" if sought else "No column of that name"
-        if name == "request_id":
+        if name == "request_id" and form != "grades":
             why = "File and row number"
         lines.setdefault(name, Guess(name, (), "missing", (), why))
     return sorted(lines.values(), key=lambda guess: order[guess.field])

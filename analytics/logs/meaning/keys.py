@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
+import polars as pl
 
-from analytics.logs.dialects import DIALECTS
 from analytics.logs.dialects.dialect import TAIL, Dialect, Match, plain, tail
+from analytics.logs.reading import staged_rows
+from analytics.logs.reading.staging import Staged
 
 _FURTHER = (
     "id",
@@ -47,15 +51,8 @@ class Key:
     ordered_by: str | None = None
 
 
-def dialect_of(columns: Iterable[str]) -> Dialect:
-    """The first dialect that recognises these column names."""
-    names = frozenset(plain(name) for name in columns)
-    return next(dialect for dialect in DIALECTS.values() if dialect.recognises(names))
-
-
-def known_first(columns: Sequence[str]) -> list[int]:
+def known_first(dialect: Dialect, columns: Sequence[str]) -> list[int]:
     """Positions of all columns, those with a known name first, else in the order of the file."""
-    dialect = dialect_of(columns)
     unknown = {at: field_of(dialect, name) is None for at, name in enumerate(columns)}
     return sorted(unknown, key=lambda at: (unknown[at], at))
 
@@ -63,60 +60,99 @@ def known_first(columns: Sequence[str]) -> list[int]:
 def field_of(dialect: Dialect, name: str) -> Match | None:
     """Field and rank of a column name; the last step of a dotted path counts, ranked below whole names."""
     found = dialect.match(plain(name))
-    last = tail(name)
+    last = tail(name) if dialect.tails else None
     if found is None and last:
         found = dialect.match(last)
         return (found[0], found[1] + TAIL) if found else None
     return found
 
 
-def keys(rows_parquet: Path, columns: Sequence[str], distinct: Mapping[int, int]) -> dict[int, Key]:
+class IdCheck:
+    """Whether the best id column and the models tell all rows apart, batch by batch.
+
+    Nearly every log passes; ``keys`` looks closely at the others.
+
+    Args:
+        dialect: Shape of the file.
+        columns: Names by position of the columns that are looked at.
+    """
+
+    def __init__(self, dialect: Dialect, columns: Mapping[int, str]) -> None:
+        fields = {at: field_of(dialect, name) for at, name in columns.items()}
+        ids = _ids(fields)
+        self._best = ids[0] if ids else None
+        self._name = columns[ids[0]] if ids else ""
+        self._key = [] if not ids else [f"c{at}" for at in (ids[0], *_fixed(fields))]
+        self._hashes: list[npt.NDArray[np.uint64]] = []
+
+    def add(self, batch: pl.DataFrame) -> None:
+        """Take the next rows; those without an id are known by their line anyway."""
+        if self._best is not None:
+            rows = batch.select(self._key).filter(pl.col(f"c{self._best}").is_not_null())
+            self._hashes.append(rows.hash_rows().to_numpy())
+
+    def key(self) -> dict[int, Key] | None:
+        """The key at its position, as ``keys`` would return it; None where rows must be looked at closely."""
+        if self._best is None:
+            return {}
+        hashes = np.sort(np.concatenate([np.empty(0, np.uint64), *self._hashes]))
+        if (hashes[1:] == hashes[:-1]).any():
+            return None
+        return {self._best: Key((self._name,))}
+
+
+def keys(folder: Path, staged: Staged, dialect: Dialect, distinct: Mapping[int, int]) -> dict[int, Key]:
     """The key, at the position of the best id column; empty where no column looks like an id.
 
-    The id column, the models and the call index must tell rows apart; rows that are equal in every
-    column are duplicates and need not be. Otherwise the smallest set of id-like columns that does,
+    The id column, the models and the call's own number or id must tell rows apart; rows that are equal in
+    every column are duplicates and need not be. Otherwise the smallest set of id-like columns that does,
     and of those the one with the fewest combinations. A set that would split the calls of one request is
     no request id. Where no set will do, a column that is called ``request_id`` stays the key, so that
     repeats are reported as conflicts; any other name gives way to the line.
 
     Args:
-        rows_parquet: The staged rows.
-        columns: Names in the file.
+        folder: The private folder.
+        staged: As the file was read.
+        dialect: Its shape.
         distinct: Different values per position, counted up to a limit.
     """
-    dialect = dialect_of(columns)
-    fields = {at: field_of(dialect, columns[at]) for at in distinct}
-    ids = sorted((found[1], at) for at, found in fields.items() if found and found[0] == "request_id")
+    fields = {at: field_of(dialect, staged.columns[at]) for at in distinct}
+    ids = _ids(fields)
     if not ids:
         return {}
-    search = _Search(rows_parquet, best=ids[0][1], form=dialect.form, fields=fields, columns=columns)
+    search = _Search(folder, staged, best=ids[0], form=dialect.form, fields=fields)
+    best = fields[ids[0]]
     try:
-        return {ids[0][1]: search.key([at for _, at in ids], distinct, own_name=ids[0][0] == 0)}
+        return {ids[0]: search.key(ids, distinct, own_name=best is not None and best[1] == 0)}
     finally:
         search.close()
+
+
+def _ids(fields: Mapping[int, Match | None]) -> list[int]:
+    """Positions of columns that may hold the request id, the likeliest first."""
+    found = [(match[1], at) for at, match in fields.items() if match and match[0] == "request_id"]
+    return [at for _, at in sorted(found)]
+
+
+def _fixed(fields: Mapping[int, Match | None]) -> list[int]:
+    """Positions of what tells rows of one request apart by itself."""
+    own = ("fast_model", "strong_model", "model", "call_index", "call_id")
+    return [at for at, match in sorted(fields.items()) if match and match[0] in own]
 
 
 class _Search:
     """One scratch database that counts combinations of the staged columns."""
 
     def __init__(
-        self,
-        rows_parquet: Path,
-        *,
-        best: int,
-        form: str,
-        fields: Mapping[int, Match | None],
-        columns: Sequence[str],
+        self, folder: Path, staged: Staged, *, best: int, form: str, fields: Mapping[int, Match | None]
     ) -> None:
-        self.columns = columns
+        self.columns = staged.columns
         self.form = form
         self.fields = fields
         self.models = self._of("fast_model", "strong_model", "model")
         self.connection = duckdb.connect(config={"memory_limit": "1GB", "threads": 2})
-        self.connection.execute(
-            f"SET temp_directory = '{str(rows_parquet.parent).replace(chr(39), chr(39) * 2)}'"
-        )
-        relation = self.connection.read_parquet(str(rows_parquet), hive_partitioning=False)
+        self.connection.execute(f"SET temp_directory = '{str(folder).replace(chr(39), chr(39) * 2)}'")
+        relation = staged_rows.relation(self.connection, folder, staged)
         # Rows without an id are known by their line anyway.
         relation.filter(f"c{best} IS NOT NULL").create_view("staged")
 
@@ -124,7 +160,7 @@ class _Search:
         self.connection.close()
 
     def key(self, ids: list[int], distinct: Mapping[int, int], *, own_name: bool) -> Key:
-        fixed = [*self.models, *self._of("call_index")]
+        fixed = _fixed(self.fields)
         rows = self._count("SELECT count(*) FROM staged")
         if self._distinct([ids[0], *fixed]) == rows:
             return Key((self.columns[ids[0]],))

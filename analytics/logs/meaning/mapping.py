@@ -5,17 +5,17 @@ import json
 from collections.abc import Sequence
 
 from analytics.errors import SchemaError
-from analytics.logs.dialects import DIALECTS, call_level, wide
+from analytics.logs.dialects import DIALECTS, TABLES, call_level, wide
 from analytics.logs.dialects.dialect import Dialect, plain
 from analytics.logs.meaning import choice, scales
 from analytics.logs.meaning.answers import Answers, Guess, Mapping, Proposal
 from analytics.logs.meaning.choice import AGAIN, SAID, Choice
 from analytics.logs.meaning.guesses import graded_words, guesses
-from analytics.logs.meaning.keys import dialect_of
 from analytics.logs.meaning.profile import ColumnProfile
 from analytics.logs.meaning.scales import bare
 from analytics.logs.reading.staging import Staged
-from analytics.logs.schema import TABLES, Form
+from analytics.logs.schema import TABLES as SCHEMA
+from analytics.logs.schema import Form
 
 __all__ = ["Answers", "Guess", "Mapping", "Proposal", "known_name", "proposal", "refusal", "signature"]
 
@@ -25,6 +25,7 @@ _WANTED = {"task_category": "category", "confidence": "confidence", "correct": "
 _MODELS: dict[Form, dict[str, str]] = {
     "decisions": {"fast_model": "fast", "strong_model": "strong"},
     "calls": {"model": "unknown"},
+    "grades": {},
 }
 _SHOWN = 20
 _LONGEST = 60
@@ -59,7 +60,7 @@ def proposal(
     if saved and not (said <= _fields(saved.form) and _sources(saved) <= set(staged.columns)):
         saved = None
     before = saved or Mapping("decisions", "", {}, decimal="")
-    dialect = DIALECTS[saved.dialect] if saved else _dialect(staged.columns, said)
+    dialect = DIALECTS[saved.dialect] if saved else _dialect(DIALECTS[staged.dialect], said)
     chosen, notes = _chosen(dialect, profiles, answers, saved)
     columns = {name: made.sources for name, made in chosen.items() if made.sources}
     constants = {**before.constants, **answers.set}
@@ -110,7 +111,7 @@ def known_name(name: str) -> str | None:
     """The canonical field that a column name stands for by itself in some dialect, else null."""
     text = plain(name)
     # The most general shape first: of equal ranks, the bare field counts.
-    found = [match for match in (dialect.match(text) for dialect in reversed(DIALECTS.values())) if match]
+    found = [match for match in (dialect.match(text) for dialect in reversed(TABLES)) if match]
     return min(found, key=lambda match: match[1])[0] if found else None
 
 
@@ -138,7 +139,7 @@ def _chosen(
 def _said_by_name(answers: Answers, columns: Sequence[str]) -> set[str]:
     """The fields that the user named; all must exist, and so must the columns."""
     said = {*answers.map, *answers.set}
-    fields = {column.name for table in TABLES.values() for column in table if column.mappable}
+    fields = {column.name for table in SCHEMA.values() for column in table if column.mappable}
     unknown = sorted(said - fields)
     if unknown:
         raise SchemaError(f"No such field: {', '.join(unknown)}. Fields: {', '.join(sorted(fields))}.")
@@ -153,10 +154,9 @@ def _said_by_name(answers: Answers, columns: Sequence[str]) -> set[str]:
     return said
 
 
-def _dialect(columns: Sequence[str], said: set[str]) -> Dialect:
-    """The shape that the names show, unless the user's own fields exist only in the other table."""
-    dialect = dialect_of(columns)
-    if said <= _fields(dialect.form):
+def _dialect(dialect: Dialect, said: set[str]) -> Dialect:
+    """The shape that was recognised, unless the user's own fields exist only in the other table."""
+    if said <= _fields(dialect.form) or dialect.form == "grades" or dialect.opened:
         return dialect
     other = wide.DIALECT if dialect.form == "calls" else call_level.DIALECT
     if said <= _fields(other.form):
@@ -170,31 +170,27 @@ def _sources(mapping: Mapping) -> set[str]:
 
 
 def _fields(form: Form) -> set[str]:
-    return {column.name for column in TABLES[form] if column.mappable}
+    return {column.name for column in SCHEMA[form] if column.mappable}
 
 
 def _defaults(
     dialect: Dialect, columns: dict[str, tuple[str, ...]], constants: dict[str, str], notes: list[str]
 ) -> None:
     """Constants for fields that no row may lack, each with a note."""
-    models = (
-        {"fast_model": "fast", "strong_model": "strong"}
-        if dialect.form == "decisions"
-        else {"model": "unknown"}
-    )
-    for name, label in models.items():
+    for name, label in _MODELS[dialect.form].items():
         if name not in columns and name not in constants:
             constants[name] = label
             notes.append(
                 f'No column names the {name.replace("_", " ")}: it is called "{label}" (--set {name}=NAME).'
             )
-    if "request_id" not in columns:
+    if "request_id" not in columns and dialect.form != "grades":
         notes.append(
             "No request_id: rows identified by file hash + row number; re-upload of this file is recognised, "
             "overlap with other files is not."
         )
     if "confidence" in columns and "confidence_kind" not in columns:
-        kind = _confidence_kind(columns["confidence"][0])
+        source = columns["confidence"][0]
+        kind = dialect.kinds.get(plain(source)) or _confidence_kind(source)
         if kind:
             constants.setdefault("confidence_kind", kind)
 

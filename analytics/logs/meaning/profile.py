@@ -1,21 +1,33 @@
 """What the values of each column look like, counted over the whole file."""
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
-import pyarrow.parquet as pq
 
+from analytics.logs.dialects import DIALECTS
+from analytics.logs.dialects.dialect import WEAK, Dialect
 from analytics.logs.meaning import keys, units
+from analytics.logs.reading import staged_rows
 from analytics.logs.reading.staging import Staged
 
-BATCH = 100_000
+Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.uint32]
+Flags = npt.NDArray[np.bool_]
+
+THREADS = 2
 DISTINCT = 1_000
 VALUES = 40
 PROFILED = 400
 _LONG = 60
+_HUNDRED, _BRIEF, _LASTING, _MONTHS_A_YEAR = 100, 20, 120, 12
+_ANY_TEXT = frozenset({"request_id", "call_id", "unit_id", "attributes", "prompt", "answer"})
 
 _EPOCHS = {"epoch_s": 1.0, "epoch_ms": 1e3, "epoch_us": 1e6, "epoch_ns": 1e9}
 _FROM, _TO = 1420070400.0, 4133980800.0  # 2015 and 2101 in epoch seconds
@@ -24,8 +36,11 @@ _SLASHED = r"^\s*(\d{1,2})([./-])(\d{1,2})[./-]\d{4}(\s|$)"
 _MONTHS = r"(?i)\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b.*\d{4}"
 _DECIMAL_COMMA = r"^\s*[+-]?(0|\d{1,3}(\.\d{3})*|\d+),\d+([eE][+-]?\d+)?\s*$"
 _GROUPED_COMMA = r"^\s*[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?\s*$"
+_GRADES = [re.escape(word) for word in (*units.CORRECT_WORDS, *units.WRONG_WORDS)]
 _MARKS = r"[%€£¥₹]"
 _CURRENCY = r"(?i)[$€£¥₹]|\b(usd|eur|gbp)\b"
+# Whether a text could be any of these or a grade in words, so that nothing else need be looked at twice.
+_TELLING = r"^[\s+\-(]*[\d$€£¥₹]|\d\s*%|" + _CURRENCY + "|" + _MONTHS + rf"|^\s*({'|'.join(_GRADES)})\s*$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +110,38 @@ class ColumnProfile:
     ordered_by: str | None = None
 
 
-def profile(rows_parquet: Path, staged: Staged) -> list[ColumnProfile]:
+def profile(
+    folder: Path, staged: Staged, *, progress: Callable[[int], None] = lambda _: None
+) -> list[ColumnProfile]:
     """One profile per source column, in the order of ``staged.columns``.
 
-    Reads the file once in batches; beyond 400 columns only those with known names are looked at, the
+    Reads the rows once in batches; beyond 400 columns only those with known names are looked at, the
     others have a name and a position. Runs in the child process.
+
+    Args:
+        folder: The private folder.
+        staged: As the file was read.
+        progress: Called with the rows looked at so far.
+
+    Raises:
+        SchemaError: The file is damaged, which shows only now where its own columns are the staged rows.
+        NotPlainError: They cannot be.
     """
-    looked_at = keys.known_first(staged.columns)[:PROFILED]
-    counts = {position: _Counts() for position in looked_at}
-    for batch in _batches(rows_parquet, looked_at):
-        for position, column in zip(looked_at, batch.iter_columns(), strict=True):
-            counts[position].add(column)
-    found = keys.keys(rows_parquet, staged.columns, {at: len(counts[at].distinct) for at in looked_at})
+    dialect = DIALECTS[staged.dialect]
+    looked_at = keys.known_first(dialect, staged.columns)[:PROFILED]
+    counts = {position: _Counts(_matters(dialect, staged.columns[position])) for position in looked_at}
+    ids = keys.IdCheck(dialect, {position: staged.columns[position] for position in looked_at})
+    done = 0
+    with ThreadPoolExecutor(THREADS) as pool:
+        for batch in staged_rows.batches(folder, staged, looked_at, checked=True):
+            added = [pool.submit(counts[at].add, batch[f"c{at}"]) for at in looked_at]
+            ids.add(batch)
+            for one in added:
+                one.result()
+            done += batch.height
+            progress(done)
+    distinct = {at: len(counts[at].distinct) for at in looked_at}
+    found = ids.key() or keys.keys(folder, staged, dialect, distinct)
     return [
         counts[position].profile(name, position, found.get(position))
         if position in counts
@@ -115,34 +150,47 @@ def profile(rows_parquet: Path, staged: Staged) -> list[ColumnProfile]:
     ]
 
 
-def _batches(rows_parquet: Path, positions: list[int]) -> Iterator[pl.DataFrame]:
-    with pq.ParquetFile(rows_parquet) as file:
-        for batch in file.iter_batches(BATCH, columns=[f"c{position}" for position in positions]):
-            frame = pl.DataFrame(pl.from_arrow(batch))
-            yield frame.select(f"c{position}" for position in positions)
+def _matters(dialect: Dialect, name: str) -> bool:
+    """Whether anything depends on what a column's values look like: not so for ids and the like."""
+    found = keys.field_of(dialect, name)
+    return found is None or found[1] >= WEAK or found[0] not in _ANY_TEXT
 
 
 class _Counts:
-    """Running counts of one column."""
+    """Running counts of one column; ``closely``: whether its values are looked at one by one."""
 
-    def __init__(self) -> None:
+    def __init__(self, closely: bool) -> None:  # noqa: FBT001 - the one thing that there is to say
+        self.closely = closely
         self.total: dict[str, int] = {}
         self.low, self.high = math.inf, -math.inf
         self.longest = 0
         self.distinct: dict[str, None] = {}
 
-    def add(self, text: pl.Series) -> None:
-        filled = text.drop_nulls()
-        self._count(rows=len(text), filled=len(filled))
+    def add(self, column: pl.Series) -> None:
+        filled = column.drop_nulls() if column.null_count() else column
+        self._count(rows=len(column), filled=len(filled))
         if filled.is_empty():
             return
+        values, weights = self._counted(filled)
         if len(self.distinct) < DISTINCT:
-            for value in filled.unique(maintain_order=True).head(DISTINCT):
+            for value in staged_rows.as_text(values.head(DISTINCT)):
                 self.distinct.setdefault(value)
-        self.longest = max(self.longest, int(filled.str.len_chars().to_numpy().max()))
-        values = filled.cast(pl.Float64, strict=False)
-        self._numbers(values.filter(values.is_finite()))
-        self._texts(filled.filter(values.is_null()))
+        self._lengths(values)
+        if not self.closely:
+            return
+        if isinstance(values.dtype, pl.Datetime):
+            self._count(iso=len(filled))
+        elif values.dtype == pl.Boolean:
+            self._count(words_yes_no=len(filled))
+        elif values.dtype != pl.String:
+            self._numbers(values.cast(pl.Float64).to_numpy(), weights)
+        else:
+            numbers = values.cast(pl.Float64, strict=False)
+            known = numbers.is_not_null()
+            if known.any():
+                self._numbers(numbers.filter(known).to_numpy(), _of(weights, known))
+            if not known.all():
+                self._texts(values.filter(~known), _of(weights, ~known))
 
     def profile(self, name: str, position: int, key: keys.Key | None) -> ColumnProfile:
         distinct = list(self.distinct)[:DISTINCT]
@@ -168,48 +216,86 @@ class _Counts:
         for name, count in more.items():
             self.total[name] = self.total.get(name, 0) + count
 
-    def _numbers(self, values: pl.Series) -> None:
-        if values.is_empty():
-            return
-        array = values.to_numpy()
-        self.low, self.high = min(self.low, float(array.min())), max(self.high, float(array.max()))
-        self._count(
-            numbers=len(array),
-            inner=int(((array > 0) & (array < 1)).sum()),
-            ends=int(((array == 0) | (array == 1)).sum()),
-            hundred=int(((array > 1) & (array <= 100)).sum()),  # noqa: PLR2004
-            negative=int((array < 0).sum()),
-            over_hundred=int((array > 100).sum()),  # noqa: PLR2004
-            whole=int((array == array.round()).sum()),
-            under_20=int((array <= 20).sum()),  # noqa: PLR2004
-            over_120=int((array >= 120).sum()),  # noqa: PLR2004
-            **{
-                unit: int(((array >= _FROM * factor) & (array < _TO * factor)).sum())
-                for unit, factor in _EPOCHS.items()
-            },
-        )
+    def _counted(self, filled: pl.Series) -> tuple[pl.Series, Counts | None]:
+        """The different values with how often each occurs; where most differ, all values and no counts."""
+        if len(self.distinct) >= DISTINCT:
+            return filled, None
+        counted = filled.alias("value").to_frame().group_by("value", maintain_order=True).len("count")
+        return counted["value"], counted["count"].to_numpy()
 
-    def _texts(self, texts: pl.Series) -> None:
-        short = texts.filter(texts.str.len_bytes() <= _LONG)
-        if short.is_empty():
+    def _lengths(self, values: pl.Series) -> None:
+        if values.dtype != pl.String:
+            values = staged_rows.as_text(values.head(1))
+        if int(values.str.len_bytes().to_numpy().max()) > self.longest:
+            self.longest = max(self.longest, int(values.str.len_chars().to_numpy().max()))
+
+    def _numbers(self, values: Floats, weights: Counts | None) -> None:
+        finite = np.isfinite(values)
+        if not finite.all():
+            values, weights = values[finite], None if weights is None else weights[finite]
+        if not len(values):
             return
+
+        def number(mask: Flags) -> int:
+            return int(np.count_nonzero(mask)) if weights is None else int(weights[mask].sum())
+
+        low, high = float(values.min()), float(values.max())
+        self.low, self.high = min(self.low, low), max(self.high, high)
+        ends = number((values == 0) | (values == 1))
+        self._count(
+            numbers=len(values) if weights is None else int(weights.sum()),
+            inner=number((values > 0) & (values < 1)),
+            ends=ends,
+            hundred=number((values > 1) & (values <= _HUNDRED)) if high > 1 else 0,
+            negative=number(values < 0) if low < 0 else 0,
+            over_hundred=number(values > _HUNDRED) if high > _HUNDRED else 0,
+            whole=number(values == np.round(values)),
+            under_20=number(values <= _BRIEF),
+            over_120=number(values >= _LASTING) if high >= _LASTING else 0,
+        )
+        if high >= _FROM:
+            self._count(
+                **{
+                    unit: number((values >= _FROM * factor) & (values < _TO * factor))
+                    for unit, factor in _EPOCHS.items()
+                }
+            )
+
+    def _texts(self, texts: pl.Series, weights: Counts | None) -> None:
+        dated = texts.str.contains(_ISO)
+        if dated.any():
+            self._count(iso=int(dated.sum()) if weights is None else int(weights[dated.to_numpy()].sum()))
+            texts, weights = texts.filter(~dated), _of(weights, ~dated)
+        told = (texts.str.len_bytes() <= _LONG) & texts.str.contains(_TELLING)
+        if not told.any():
+            return
+        short, weights = texts.filter(told), _of(weights, told)
+
+        def number(mask: pl.Series) -> int:
+            sure = mask.fill_null(value=False)
+            return int(sure.sum()) if weights is None else int(weights[sure.to_numpy()].sum())
+
         slashed = short.str.extract_groups(_SLASHED).struct.unnest()
         first, second = (slashed[name].cast(pl.Int64) for name in ("1", "3"))
         words = short.str.strip_chars().str.to_lowercase()
         marked = units.cost_usd(short.str.replace_all(_MARKS, ""))
-        comma = units.number(short.filter(marked.is_null()), decimal=",")
+        comma = units.number(short, decimal=",").set(marked.is_not_null(), None)
         for values in (marked, comma):
-            self._numbers(values.filter(values.is_finite()))
+            known = values.is_not_null()
+            self._numbers(values.filter(known).to_numpy(), _of(weights, known))
         self._count(
-            words_yes_no=int(words.is_in([*units.CORRECT_WORDS, *units.WRONG_WORDS]).sum()),
-            percent_signs=int(short.str.contains(r"\d\s*%\s*$").sum()),
-            commas=int((short.str.contains(_DECIMAL_COMMA) & ~short.str.contains(_GROUPED_COMMA)).sum()),
-            grouped=int(short.str.contains(_GROUPED_COMMA).sum()),
-            currency=int((short.str.contains(_CURRENCY) & short.str.contains(r"\d")).sum()),
-            iso=int(short.str.contains(_ISO).sum()),
-            named_month=int(short.str.contains(_MONTHS).sum()),
-            slashed=int(first.is_not_null().sum()),
-            dotted=int((slashed["2"] == ".").sum()),
-            first_over_12=int((first > 12).sum()),  # noqa: PLR2004
-            second_over_12=int((second > 12).sum()),  # noqa: PLR2004
+            words_yes_no=number(words.is_in([*units.CORRECT_WORDS, *units.WRONG_WORDS])),
+            percent_signs=number(short.str.contains(r"\d\s*%\s*$")),
+            commas=number(short.str.contains(_DECIMAL_COMMA) & ~short.str.contains(_GROUPED_COMMA)),
+            grouped=number(short.str.contains(_GROUPED_COMMA)),
+            currency=number(short.str.contains(_CURRENCY) & short.str.contains(r"\d")),
+            named_month=number(short.str.contains(_MONTHS)),
+            slashed=number(first.is_not_null()),
+            dotted=number(slashed["2"] == "."),
+            first_over_12=number(first > _MONTHS_A_YEAR),
+            second_over_12=number(second > _MONTHS_A_YEAR),
         )
+
+
+def _of(weights: Counts | None, mask: pl.Series) -> Counts | None:
+    return None if weights is None else weights[mask.to_numpy()]

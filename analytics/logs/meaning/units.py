@@ -32,6 +32,7 @@ _BRACKETS = r"^\((.+)\)$"
 _PER_SECOND = {"ms": 1e3, "us": 1e6, "ns": 1e9}
 _EPOCHS = {"epoch_s": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "epoch_ns": 10**9}
 
+_USUAL = ("%Y-%m-%dT%H:%M:%S%.fZ", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f")
 _TIMES = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 _ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z", "%a, %d %b %Y %H:%M:%S%#z")
 _LOCAL = (
@@ -162,10 +163,13 @@ def moment(
     """
     if unit in _EPOCHS:
         return _from_epoch(text, per_second=_EPOCHS[str(unit)], decimal=decimal)
-    found = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", strict=False, time_unit="us")
-    left = found.is_null() & text.is_not_null()
-    if not left.any():
-        return found
+    for form in _USUAL:
+        found = text.str.to_datetime(form, strict=False, time_unit="us")
+        left = found.is_null() & text.is_not_null()
+        if not left.any():
+            return found
+        if found.is_not_null().any():
+            break
     return found.scatter(left.arg_true(), _spelt_out(text.filter(left), dates=dates))
 
 

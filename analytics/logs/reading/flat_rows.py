@@ -123,7 +123,7 @@ class FlatRows:
             with pa.OSFile(str(spill), "rb") as source:
                 table = pa.ipc.open_file(source).read_all().combine_chunks()
             found = dict(zip(table.schema.names[1:], table.columns[1:], strict=True))
-            empty = pa.nulls(table.num_rows, pa.string())
+            empty = pa.nulls(table.num_rows, pa.large_string())
             file.write(
                 table.column(0).combine_chunks(),
                 [
@@ -158,4 +158,6 @@ def _with_objects(path: str, found: dict[str, pa.ChunkedArray], empty: pa.Array)
     if not inside:
         return whole
     opened = pc.is_valid(pc.coalesce(*inside))
-    return pc.coalesce(whole, pc.if_else(opened, pa.scalar("{...}"), pa.scalar(None, pa.string())))
+    return pc.coalesce(
+        whole, pc.if_else(opened, pa.scalar("{...}", pa.large_string()), pa.scalar(None, pa.large_string()))
+    )

@@ -15,6 +15,7 @@ _ENCODINGS = (
     *(f"cp{page}" for page in (874, *range(1250, 1259))),
     *(f"iso8859-{part}" for part in (*range(1, 12), *range(13, 17))),
 )  # fmt: skip
+BLOCK = 8 << 20
 _REPLACEMENT = "�"
 
 
@@ -48,92 +49,82 @@ class Lines:
     """Lines of a UTF-8 file, ends kept; LF, CRLF and CR each end one.
 
     Attributes:
-        nul_line: Number of the last line handed out that holds a NUL byte, else 0.
-        broken_line: Number of the last line handed out that is not valid text, else 0.
-        first_broken: Number and offending byte of the first such line; byte null where the file was
-            converted from another encoding.
-        bytes_read: So far.
+        converted: Whether the file is a copy from another encoding.
+        first_broken: Number and offending byte of the first line that was found to be no text; byte null
+            where the file was converted.
     """
 
     def __init__(self, path: Path, *, skip: int = 0, converted: bool = False) -> None:
-        self._path, self._skip, self._converted = path, skip, converted
-        self.nul_line = self.broken_line = self.bytes_read = self._number = 0
-        self._feed: Iterator[str] = iter(())
+        self._path, self._skip, self.converted = path, skip, converted
         self.first_broken: tuple[int, int | None] | None = None
 
     def raw(self) -> Iterator[bytes]:
         """Each line as bytes."""
-        for block in self._blocks():
-            yield from block
+        for block in self.blocks():
+            yield from block.splitlines(keepends=True)
 
-    def __iter__(self) -> Iterator[str]:
-        self._feed = self._texts()
-        return self._feed
+    def blocks(self) -> Iterator[bytes]:
+        """The file in pieces of whole lines, some mebibytes each; only the last line may lack its end.
 
-    def rest(self) -> int:
-        """How many lines had not been handed out; they are passed over."""
-        return sum(1 for _ in self._feed)
-
-    def _texts(self) -> Iterator[str]:
-        for block in self._blocks():
-            whole = b"".join(block)
-            if b"\0" not in whole and not self._is_broken(whole):
-                yield from [line.decode() for line in block]
-                self._number += len(block)
-                continue
-            for line in block:
-                self._number += 1
-                if b"\0" in line:
-                    self.nul_line = self._number
-                yield self.text(line, self._number)
-
-    def text(self, line: bytes, number: int) -> str:
-        """A line decoded; one that is no text is noted and comes with U+FFFD in it."""
-        byte: int | None = None
-        try:
-            text = line.decode()
-            if not (self._converted and _REPLACEMENT in text):
-                return text
-        except UnicodeDecodeError as error:
-            text, byte = line.decode(errors="replace"), line[error.start]
-        self.broken_line = number
-        self.first_broken = self.first_broken or (number, byte)
-        return text
-
-    def _is_broken(self, data: bytes) -> bool:
-        if self._converted:
-            return _REPLACEMENT.encode() in data
-        try:
-            data.decode()
-        except UnicodeDecodeError:
-            return True
-        return False
-
-    def _blocks(self) -> Iterator[list[bytes]]:
-        done, carry = 0, b""
+        Raises:
+            SchemaError: A line is longer than the limit.
+        """
+        carry, passed = b"", self._skip
         with self._path.open("rb") as source:
             source.seek(self._skip)
-            while chunk := source.read(CHUNK):
-                self.bytes_read += len(chunk)
+            while chunk := source.read(BLOCK):
                 block = carry + chunk
                 # A final CR stays behind: its LF may come with the next chunk.
                 cut = max(block.rfind(b"\n"), block.rfind(b"\r", 0, len(block) - 1)) + 1
                 carry = block[cut:]
-                lines = block[:cut].splitlines(keepends=True)
-                self._check_lengths([*lines, carry], done)
-                done += len(lines)
-                if lines:
-                    yield lines
+                if _may_be_long(block):
+                    self._refuse_long([*block[:cut].splitlines(keepends=True), carry], passed)
+                if cut:
+                    passed += cut
+                    yield block[:cut]
         if carry:
-            yield carry.splitlines(keepends=True)
+            yield carry
 
-    @staticmethod
-    def _check_lengths(lines: list[bytes], done: int) -> None:
-        if sum(map(len, lines)) <= LIMITS.line_bytes:
+    def _refuse_long(self, lines: list[bytes], passed: int) -> None:
+        """Refuse a line past the limit; ``passed`` is where in the file the first of ``lines`` begins."""
+        place = next((at for at, line in enumerate(lines) if len(line) > LIMITS.line_bytes), None)
+        if place is None:
             return
-        for number, line in enumerate(lines, done + 1):
-            if len(line) > LIMITS.line_bytes:
-                raise SchemaError(
-                    f"Line {number:,} is longer than {LIMITS.line_bytes >> 20} MiB. Nothing was loaded. "
-                    "Check the line ends of the file, or leave long texts out of the log."
-                )
+        with self._path.open("rb") as source:
+            source.seek(self._skip)
+            before = source.read(passed - self._skip)
+        number = len(before.splitlines()) + place + 1
+        raise SchemaError(
+            f"Line {number:,} is longer than {LIMITS.line_bytes >> 20} MiB. Nothing was loaded. "
+            "Check the line ends of the file, or leave long texts out of the log."
+        )
+
+    def text(self, line: bytes, number: int) -> tuple[str, bool]:
+        """A line decoded, and whether it was text; one that is none is noted and has U+FFFD in it."""
+        byte: int | None = None
+        try:
+            text = line.decode()
+            if not (self.converted and _REPLACEMENT in text):
+                return text, True
+        except UnicodeDecodeError as error:
+            text, byte = line.decode(errors="replace"), line[error.start]
+        self.first_broken = self.first_broken or (number, byte)
+        return text, False
+
+    def is_text(self, block: bytes) -> bool:
+        """Whether every line of a block is text."""
+        if self.converted:
+            return _REPLACEMENT.encode() not in block
+        try:
+            return block.isascii() or block.decode() is not None
+        except UnicodeDecodeError:
+            return False
+
+
+def _may_be_long(block: bytes) -> bool:
+    """Whether a line could pass the limit: it would fill some piece of half that size."""
+    half = LIMITS.line_bytes // 2
+    return any(
+        block.find(b"\n", start, start + half) < 0 and block.find(b"\r", start, start + half) < 0
+        for start in range(0, len(block) - half, half)
+    )

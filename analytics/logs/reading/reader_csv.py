@@ -2,25 +2,29 @@
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
 
 from analytics.errors import SchemaError
+from analytics.logs.dialects.dialect import Dialect, plain
+from analytics.logs.reading.flat_rows import FlatRows
 from analytics.logs.reading.lines import Lines
+from analytics.logs.reading.records import Records, chosen_tool, refuse_none
 from analytics.logs.reading.rows import BATCH, RowsFile, Tally, texts
 from analytics.logs.reading.staging import LIMITS, shown
-
-if TYPE_CHECKING:
-    from _csv import Reader
 
 Known = Callable[[str], bool]
 Progress = Callable[[int], None]
 
 _DELIMITERS = (",", ";", "\t", "|")
-_FLUSH_BYTES = 32 << 20
+_LINE_FEED = ord("\n")
 _SEP_LINE = re.compile(r"\ufeff?sep=(.)\r?\n", re.IGNORECASE)
 _VALUE = re.compile(
     r"[-+]?[0-9]*[.,]?[0-9]+([eE][-+]?[0-9]+)?%?|\d{4}-\d\d-\d\d.*|\d\d?[./]\d\d?[./]\d{2,4}.*"
@@ -29,6 +33,21 @@ _NO_HEADER = (
     "No known column names in line 1. Expected at least request_id, category, confidence, correct, cost. "
     "Add a header line with the column names and load the file again."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class CsvRows:
+    """What was read.
+
+    Attributes:
+        columns: Names of the columns of ``rows.parquet``.
+        delimiter: Between fields.
+        tool: That wrote the file; None for a plain table.
+    """
+
+    columns: list[str]
+    delimiter: str
+    tool: Dialect | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +64,21 @@ class Table:
     kept: Sequence[int]
     delimiter: str
 
-    @property
-    def columns(self) -> list[str]:
-        """Names of the columns that are read."""
-        return [self.names[i] for i in self.kept]
-
 
 def read_csv(
-    lines: Lines, head: str, folder: Path, *, tally: Tally, known: Known, progress: Progress
-) -> Table:
-    """Write ``rows.parquet`` from a CSV file and return what its header says.
+    lines: Lines,
+    head: str,
+    folder: Path,
+    *,
+    tally: Tally,
+    known: Known,
+    progress: Progress,
+    given: Dialect | None,
+) -> CsvRows:
+    """Write ``rows.parquet`` from a CSV file.
+
+    Blocks in which every line is plainly one record are read by Polars; any other block goes line by line
+    through Python's strict reader, up to where a record ends with a block.
 
     Args:
         lines: The file's lines.
@@ -63,32 +87,87 @@ def read_csv(
         tally: Takes the counts and the reasons.
         known: Whether a column name means something to us.
         progress: Called with the records read so far.
+        given: Shape of the records as the user says it; None: to be recognised.
 
     Raises:
         SchemaError: No usable header, no rows, or a line past the limit.
     """
     csv.field_size_limit(LIMITS.line_bytes)
     separator = _SEP_LINE.match(head)
-    delimiter = separator[1] if separator else _delimiter(head[separator.end() if separator else 0 :], known)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    names = _header(reader, skip_first=separator is not None)
-    if lines.nul_line:
+    delimiter = separator[1] if separator else _delimiter(head, known)
+    blocks = lines.blocks()
+    feed = _Feed(lines, blocks)
+    names = _header(csv.reader(feed, delimiter=delimiter, strict=True), skip_first=separator is not None)
+    if feed.nul:
         raise SchemaError(
-            f"Line {reader.line_num} (the header) holds a NUL byte. Write column names as plain text."
+            f"Line {feed.number} (the header) holds a NUL byte. Write column names as plain text."
         )
-    table = _table(names, delimiter, known, tally)
-    file = RowsFile(folder, len(table.columns))
+    tool = chosen_tool(frozenset(plain(name) for name in names), given)
+    table = _table(names, delimiter, known, tally, whole=tool is not None)
+    sink = _ToolRows(folder, table, tally, known, tool) if tool else _TableRows(folder, table, tally)
     try:
-        for numbers, rows in _batches(reader, lines, table, tally):
-            fields = list(zip(*rows, strict=True))
-            file.write(numbers, [texts(fields[i]) for i in table.kept])
+        for block in itertools.chain([feed.rest()], blocks):
+            frame = _plain_rows(block, lines, table) if block else None
+            if frame is not None:
+                sink.frame(feed.number + 1, frame)
+                feed.passed(frame.height)
+            elif block:
+                feed.put(block)
+                for numbers, rows in _batches(feed, table, tally):
+                    sink.rows(numbers, rows)
             progress(tally.read)
     finally:
-        file.close()
+        columns = sink.close()
     tally.first_broken = lines.first_broken
-    if tally.read == 0:
-        raise SchemaError("The file has a header but no rows. Nothing was loaded.")
-    return table
+    refuse_none(tally, otherwise="The file has a header but no rows. Nothing was loaded.")
+    return CsvRows(columns, delimiter, tool)
+
+
+class _TableRows:
+    """Rows of a plain table on their way to ``rows.parquet``."""
+
+    def __init__(self, folder: Path, table: Table, tally: Tally) -> None:
+        self._table, self._tally = table, tally
+        self._file = RowsFile(folder, len(table.kept))
+
+    def frame(self, start: int, frame: pl.DataFrame) -> None:
+        numbers = pa.array(np.arange(start, start + frame.height), pa.int64())
+        self._file.write(numbers, [frame.to_series(i).to_arrow() for i in self._table.kept])
+        self._tally.read += frame.height
+
+    def rows(self, numbers: list[int], rows: list[list[str]]) -> None:
+        if rows:
+            fields = list(zip(*rows, strict=True))
+            self._file.write(numbers, [texts(fields[i]) for i in self._table.kept])
+            self._tally.read += len(rows)
+
+    def close(self) -> list[str]:
+        self._file.close()
+        return [self._table.names[i] for i in self._table.kept]
+
+
+class _ToolRows:
+    """Rows of a tool's export, each opened as the tool's dialect has it."""
+
+    def __init__(self, folder: Path, table: Table, tally: Tally, known: Known, tool: Dialect) -> None:
+        self._table, self._rows = table, FlatRows(folder, known=known)
+        self._records, self._notes = Records(self._rows, tally, given=tool), tally.notes
+
+    def frame(self, start: int, frame: pl.DataFrame) -> None:
+        for number, row in enumerate(frame.iter_rows(), start):
+            self._take(number, row)
+
+    def rows(self, numbers: list[int], rows: list[list[str]]) -> None:
+        for number, row in zip(numbers, rows, strict=True):
+            self._take(number, row)
+
+    def _take(self, number: int, row: Sequence[str | None]) -> None:
+        record = {name: value for name, value in zip(self._table.names, row, strict=True) if value}
+        self._records.take(number, record, size=sum(map(len, record.values())))
+
+    def close(self) -> list[str]:
+        self._records.settle()
+        return self._rows.close(notes=self._notes)
 
 
 def _delimiter(head: str, known: Known) -> str:
@@ -117,8 +196,9 @@ def _header(reader: Iterator[list[str]], *, skip_first: bool) -> list[str]:
     return [name.strip() or f"column {place}" for place, name in enumerate(names, 1)]
 
 
-def _table(names: list[str], delimiter: str, known: Known, tally: Tally) -> Table:
-    recognised = [known(name) for name in names]
+def _table(names: list[str], delimiter: str, known: Known, tally: Tally, *, whole: bool) -> Table:
+    """What the header says; ``whole`` where a tool's export was recognised and every column is taken."""
+    recognised = [whole or known(name) for name in names]
     values = sum(bool(_VALUE.fullmatch(name)) for name in names)
     # One value may happen to be spelt like a column; a header has no numbers beside it.
     if values and sum(recognised) <= (1 if values > 1 else 0):
@@ -161,40 +241,121 @@ def check_names(names: list[str]) -> None:
         )
 
 
-def _batches(
-    reader: "Reader", lines: Lines, table: Table, tally: Tally
-) -> Iterator[tuple[list[int], list[list[str]]]]:
-    """Good records with the line each starts on, in batches bounded by rows and by bytes."""
+def _batches(feed: "_Feed", table: Table, tally: Tally) -> Iterator[tuple[list[int], list[list[str]]]]:
+    """Good records with the line each starts on, until a record ends where a block does."""
     numbers: list[int] = []
     rows: list[list[str]] = []
-    last, flushed, going = reader.line_num, lines.bytes_read, True
-    width = len(table.names)
-    while going:
-        going = False
+    reader = csv.reader(feed, delimiter=table.delimiter, strict=True)
+    before = feed.number
+    last, width = 0, len(table.names)
+    while True:
         try:
             for record in reader:
                 start, last = last + 1, reader.line_num
-                if len(record) != width or lines.nul_line >= start or lines.broken_line >= start:
-                    _judge(record, (start, last), lines, table.names, tally)
-                    continue
-                tally.read += 1
-                numbers.append(start)
-                rows.append(record)
-                if len(rows) >= BATCH or lines.bytes_read - flushed > _FLUSH_BYTES:
+                if len(record) != width or feed.nul >= before + start or feed.broken >= before + start:
+                    _judge(record, (before + start, before + last), feed, table.names, tally)
+                else:
+                    numbers.append(before + start)
+                    rows.append(record)
+                if not feed.left or len(rows) >= BATCH:
                     yield numbers, rows
-                    numbers, rows, flushed = [], [], lines.bytes_read
+                    numbers, rows = [], []
+                    if not feed.left:
+                        return
         except csv.Error as error:
-            last = _quote_fault(str(error), last + 1, reader.line_num, lines, tally)
-            going = True
-    if rows:
-        yield numbers, rows
+            last = _quote_fault(str(error), before + last + 1, before + reader.line_num, feed, tally) - before
+            if feed.left:
+                continue
+        break
+    yield numbers, rows
 
 
-def _judge(record: list[str], span: tuple[int, int], lines: Lines, names: list[str], tally: Tally) -> None:
+class _Feed:
+    """Lines of a block as text, and of the blocks after it for as long as a record goes on.
+
+    Attributes:
+        number: Number of the last line handed out.
+        left: Lines of the current block that have not been handed out.
+        nul, broken: Number of the last line that holds a NUL byte, that is no text; else 0.
+    """
+
+    def __init__(self, lines: Lines, blocks: Iterator[bytes]) -> None:
+        self._lines, self._blocks = lines, blocks
+        self._block: list[bytes] = []
+        self.number = self.left = self.nul = self.broken = 0
+
+    def put(self, block: bytes) -> None:
+        """Go on with this block; all before it are handed out or were read otherwise."""
+        self._block = block.splitlines(keepends=True)
+        self.left = len(self._block)
+
+    def passed(self, lines: int) -> None:
+        """Count lines that were read otherwise."""
+        self.number += lines
+
+    def rest(self) -> bytes:
+        """What is left of the current block; it will not be handed out."""
+        found = b"".join(self._block[len(self._block) - self.left :])
+        self._block, self.left = [], 0
+        return found
+
+    def skip_all(self) -> int:
+        """How many lines had not been handed out; they are passed over."""
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if not self.left:
+            self.put(next(self._blocks))
+        line = self._block[-self.left]
+        self.left -= 1
+        self.number += 1
+        if b"\0" in line:
+            self.nul = self.number
+        text, good = self._lines.text(line, self.number)
+        if not good:
+            self.broken = self.number
+        return text
+
+
+def _plain_rows(block: bytes, lines: Lines, table: Table) -> pl.DataFrame | None:
+    """The rows of a block in which every line is one whole record without quotes; null for any other block.
+
+    Exact because nothing in such a block can be read in two ways: with as many delimiters as that many
+    whole records have, and Polars refusing a line with too many, no line has too few.
+    """
+    if b'"' in block or b"\0" in block or not (table.delimiter.isascii() and lines.is_text(block)):
+        return None
+    if b"\r" in block:
+        if block.count(b"\r") != block.count(b"\r\n"):
+            return None
+        block = block.replace(b"\r\n", b"\n")
+    codes = np.frombuffer(block, np.uint8)
+    count = int(np.count_nonzero(codes == _LINE_FEED)) + (not block.endswith(b"\n"))
+    width = len(table.names)
+    delimiters = int(np.count_nonzero(codes == ord(table.delimiter)))
+    if block.startswith(b"\n") or b"\n\n" in block or delimiters != count * (width - 1):
+        return None
+    try:
+        frame = pl.read_csv(
+            block,
+            has_header=False,
+            separator=table.delimiter,
+            quote_char=None,
+            infer_schema=False,
+        )
+    except pl.exceptions.PolarsError:
+        return None
+    return frame if frame.shape == (count, width) else None
+
+
+def _judge(record: list[str], span: tuple[int, int], feed: _Feed, names: list[str], tally: Tally) -> None:
     """Reject a record that is not whole, unless it is a blank line; ``span`` is its first and last line."""
     start, last = span
-    if lines.nul_line >= start or lines.broken_line >= start:
-        mark = "\0" if lines.nul_line >= start else "\ufffd"
+    if feed.nul >= start or feed.broken >= start:
+        mark = "\0" if feed.nul >= start else "\ufffd"
         place = next((i for i, cell in enumerate(record) if mark in cell), len(names))
         name = names[place] if place < len(names) else None
         if mark == "\0":
@@ -207,14 +368,14 @@ def _judge(record: list[str], span: tuple[int, int], lines: Lines, names: list[s
         tally.reject(start, None, f"{found} where {len(names)} are expected{more}")
 
 
-def _quote_fault(text: str, start: int, last: int, lines: Lines, tally: Tally) -> int:
+def _quote_fault(text: str, start: int, last: int, feed: _Feed, tally: Tally) -> int:
     """Reject the lines that a stray quote swallowed; the number of the last of them.
 
     Every physical line counts, because nobody knows how many records they were.
     """
     if "field larger" in text:
         # The reader cannot find back: what follows may be inside or outside of the quote.
-        last += lines.rest()
+        last += feed.skip_all()
         reason = f"opens a quote that does not close within {LIMITS.line_bytes >> 20} MiB"
     elif "unexpected end" in text:
         reason = "opens a quote that never closes"

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from analytics.errors import SchemaError
+from analytics.logs.dialects.dialect import Dialect
 from analytics.logs.reading.flat_rows import FlatRows, UnusableRowError
 from analytics.logs.reading.json_stream import JsonParser, JsonRecord, JsonStream
 from analytics.logs.reading.lines import Lines
+from analytics.logs.reading.records import Records, refuse_none
 from analytics.logs.reading.rows import Tally
 from analytics.logs.reading.staging import LIMITS
 
@@ -97,21 +99,22 @@ def is_json_lines(lines: Lines) -> bool:
 
 
 def read_json_lines(
-    lines: Lines, folder: Path, *, tally: Tally, known: Known, progress: Progress
-) -> list[str]:
-    """Write ``rows.parquet`` from JSON lines and return the column names, dotted where nested.
+    lines: Lines, folder: Path, *, tally: Tally, known: Known, progress: Progress, given: Dialect | None
+) -> tuple[list[str], Dialect | None]:
+    """Write ``rows.parquet`` from JSON lines; the column names, dotted where nested, and the tool.
 
     Raises:
         SchemaError: No line is a JSON object, or a line passes the limit.
     """
     rows, parser = FlatRows(folder, known=known), JsonParser()
+    records = Records(rows, tally, given=given)
     for number, line in enumerate(lines.raw(), 1):
         if not line.strip():
             continue
-        text = lines.text(line, number)
+        text, good = lines.text(line, number)
         try:
-            record = _line_record(text, parser, broken=lines.broken_line == number)
-            rows.add(number, _row(record), size=len(text))
+            record = _line_record(text, parser, broken=not good)
+            records.take(number, _row(record), size=len(text))
         except UnusableRowError as fault:
             tally.reject(number, fault.column, str(fault))
         except json.JSONDecodeError as error:
@@ -120,12 +123,10 @@ def read_json_lines(
             tally.reject(number, None, _TOO_DEEP)
         except ValueError:
             tally.reject(number, None, _TOO_LONG_NUMBER)
-        else:
-            tally.read += 1
         if tally.read % _PROGRESS_ROWS == 0:
             progress(tally.read)
     tally.first_broken = lines.first_broken
-    return _finished(rows, tally, unit="line")
+    return _finished(rows, records, tally, unit="line")
 
 
 def _line_record(text: str, parser: JsonParser, *, broken: bool) -> JsonRecord:
@@ -138,9 +139,15 @@ def _line_record(text: str, parser: JsonParser, *, broken: bool) -> JsonRecord:
 
 
 def read_json(
-    stream: JsonStream, folder: Path, *, tally: Tally, known: Known, progress: Progress
-) -> list[str]:
-    """Write ``rows.parquet`` from one JSON document and return the column names.
+    stream: JsonStream,
+    folder: Path,
+    *,
+    tally: Tally,
+    known: Known,
+    progress: Progress,
+    given: Dialect | None,
+) -> tuple[list[str], Dialect | None]:
+    """Write ``rows.parquet`` from one JSON document; the column names, dotted where nested, and the tool.
 
     Args:
         stream: The document.
@@ -148,20 +155,20 @@ def read_json(
         tally: Takes the counts; records are numbered from 1.
         known: Whether a column name means something to us.
         progress: Called with the records read so far.
+        given: Shape of the records as the user says it; None: to be recognised.
 
     Raises:
         SchemaError: The document is broken, nested too deeply, or holds no objects.
     """
     rows = FlatRows(folder, known=known)
+    records = Records(rows, tally, given=given)
     try:
         for number, record in enumerate(_records(stream, tally.notes), 1):
             try:
                 row = _row(_readable(record, number, stream, tally))
-                rows.add(number, row, size=len(record.text))
+                records.take(number, row, size=len(record.text))
             except UnusableRowError as fault:
                 tally.reject(number, fault.column, str(fault))
-            else:
-                tally.read += 1
             if tally.read % _PROGRESS_ROWS == 0:
                 progress(tally.read)
     except RecursionError:
@@ -175,7 +182,7 @@ def read_json(
         ) from None
     except ValueError:
         raise SchemaError(f"Record {tally.read + 1:,} {_TOO_LONG_NUMBER}. Nothing was loaded.") from None
-    return _finished(rows, tally, unit="record")
+    return _finished(rows, records, tally, unit="record")
 
 
 def _readable(record: JsonRecord, number: int, stream: JsonStream, tally: Tally) -> JsonRecord:
@@ -186,17 +193,24 @@ def _readable(record: JsonRecord, number: int, stream: JsonStream, tally: Tally)
     raise UnusableRowError(_BROKEN)
 
 
-def _finished(rows: FlatRows, tally: Tally, *, unit: str) -> list[str]:
-    if rows.count == 0:
-        rows.close()
-        if tally.read == 0:
-            raise SchemaError("The file has no rows. Nothing was loaded.")
-        first = tally.problems[0]
-        raise SchemaError(
-            f"No {unit} of the file is a usable JSON object ({unit} {first.line:,}: {first.reason}). "
-            "Write one JSON object per request."
-        )
-    return rows.close(notes=tally.notes)
+def _finished(
+    rows: FlatRows, records: Records, tally: Tally, *, unit: str
+) -> tuple[list[str], Dialect | None]:
+    """The columns and the tool.
+
+    Raises:
+        SchemaError: There are no rows.
+    """
+    records.settle()
+    if rows.count:
+        return rows.close(notes=tally.notes), records.tool
+    rows.close()
+    refuse_none(tally, otherwise="The file has no rows. Nothing was loaded.")
+    first = tally.problems[0]
+    raise SchemaError(
+        f"No {unit} of the file is a usable JSON object ({unit} {first.line:,}: {first.reason}). "
+        "Write one JSON object per request."
+    )
 
 
 def _records(stream: JsonStream, notes: list[str]) -> Iterator[JsonRecord]:

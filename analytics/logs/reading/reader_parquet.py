@@ -1,8 +1,11 @@
 """Rows of a Parquet file, every value really read; footers are not believed."""
 
+import contextlib
+import datetime as dt
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analytics.errors import SchemaError
-from analytics.logs.reading.flat_rows import plain_text
+from analytics.logs.dialects.dialect import Dialect, record_names
+from analytics.logs.reading.flat_rows import FlatRows, plain_text
 from analytics.logs.reading.reader_csv import check_names
+from analytics.logs.reading.records import Records, chosen_tool, refuse_none
 from analytics.logs.reading.rows import RowsFile, Tally
 from analytics.logs.reading.staging import LIMITS
 
@@ -20,35 +25,127 @@ Known = Callable[[str], bool]
 Progress = Callable[[int], None]
 
 _BATCH = 16_384
+_DAMAGE = (pa.ArrowException, OSError, ValueError, TypeError, KeyError)
 _UUID_BYTES = 16
 
 
-def read_parquet(path: Path, folder: Path, *, tally: Tally, known: Known, progress: Progress) -> list[str]:
-    """Write ``rows.parquet`` from a Parquet file and return the column names, dotted where nested.
+class NotPlainError(ValueError):
+    """A text of a Parquet file holds a NUL character: its rows have to be copied, and some rejected."""
 
-    Structs are opened; lists and maps become JSON text, times ISO text in UTC, numbers their shortest
-    text after float32 was widened. Metadata is ignored.
+
+@dataclass(frozen=True, slots=True)
+class ParquetRows:
+    """What was read.
+
+    Attributes:
+        columns: Names of the columns, dotted where nested.
+        tool: That wrote the file; None for a plain table.
+        whole: Whether the file itself can be read again as the staged rows, so that no copy was written.
+    """
+
+    columns: list[str]
+    tool: Dialect | None
+    whole: bool
+
+
+def read_parquet(
+    path: Path,
+    folder: Path,
+    *,
+    tally: Tally,
+    known: Known,
+    progress: Progress,
+    given: Dialect | None,
+    copied: bool = False,
+) -> ParquetRows:
+    """Read a Parquet file; write ``rows.parquet`` unless its columns are plain as they stand.
+
+    Plain ones are checked when their values are looked at. In a copy structs are opened; lists and maps
+    become JSON text, times ISO text in UTC, numbers their shortest text after float32 was widened.
+    Metadata is ignored.
 
     Raises:
         SchemaError: The file is damaged, has no rows, or two columns of one name.
     """
+    with damage(), opened(path) as file:
+        return _read(file, folder, tally=tally, known=known, progress=progress, given=given, copied=copied)
+
+
+@contextlib.contextmanager
+def damage() -> Iterator[None]:
+    """Refuse a Parquet file if what is read of it is no Parquet.
+
+    Raises:
+        SchemaError: It is damaged.
+    """
     try:
-        with pq.ParquetFile(
-            str(path), coerce_int96_timestamp_unit="us", page_checksum_verification=True, pre_buffer=False
-        ) as file:
-            return _read(file, folder, tally=tally, known=known, progress=progress)
-    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, UnicodeDecodeError):
+        yield
+    except _DAMAGE as error:
+        if isinstance(error, NotPlainError):
+            raise
         raise SchemaError(
             "The Parquet file is damaged. Nothing was loaded. Copy or export it again."
         ) from None
 
 
-def _read(file: pq.ParquetFile, folder: Path, *, tally: Tally, known: Known, progress: Progress) -> list[str]:
+def opened(path: Path) -> pq.ParquetFile:
+    """A Parquet file from outside, its pages checked where they carry a sum."""
+    return pq.ParquetFile(
+        str(path), coerce_int96_timestamp_unit="us", page_checksum_verification=True, pre_buffer=False
+    )
+
+
+def _read(
+    file: pq.ParquetFile,
+    folder: Path,
+    *,
+    tally: Tally,
+    known: Known,
+    progress: Progress,
+    given: Dialect | None,
+    copied: bool,
+) -> ParquetRows:
     schema = file.schema_arrow
     check_names(schema.names)
     chosen = _chosen(schema.names, known, tally)
     wanted = [schema.names[i] for i in chosen]
-    names = [name for i in chosen for name, _ in _leaves(schema.names[i], _empty(schema.field(i).type))]
+    tool = chosen_tool(_record_names(schema), given)
+    if tool is not None:
+        columns = _tool_rows(file, folder, tool, tally=tally, known=known, progress=progress)
+        return ParquetRows(columns, tool, whole=False)
+    if not copied and len(chosen) == len(schema.names) and all(map(is_plain, schema.types)):
+        tally.read = file.metadata.num_rows
+        whole, names = True, wanted
+    else:
+        whole, names = False, _table_rows(file, folder, wanted, tally=tally, progress=progress)
+    refuse_none(tally, otherwise="The Parquet file has no rows. Nothing was loaded.")
+    return ParquetRows(names, None, whole)
+
+
+def is_plain(kind: pa.DataType) -> bool:
+    """Whether values of this type can be used as they stand, without a copy as text."""
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_float32(kind)
+        or pa.types.is_float64(kind)
+        or pa.types.is_boolean(kind)
+        or (pa.types.is_timestamp(kind) and kind.unit in {"ms", "us"} and kind.tz in {None, "UTC"})
+    )
+
+
+def has_nul(column: pa.Array) -> bool:
+    """Whether a text of a column holds a NUL character."""
+    text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    return text and bool(pc.any(pc.match_substring(column, "\0")).as_py())
+
+
+def _table_rows(
+    file: pq.ParquetFile, folder: Path, wanted: list[str], *, tally: Tally, progress: Progress
+) -> list[str]:
+    schema = file.schema_arrow
+    names = [name for column in wanted for name, _ in _leaves(column, _empty(schema.field(column).type))]
     rows = RowsFile(folder, len(names))
     try:
         for batch in file.iter_batches(_BATCH, columns=wanted or None, use_threads=True):
@@ -60,9 +157,52 @@ def _read(file: pq.ParquetFile, folder: Path, *, tally: Tally, known: Known, pro
         rows.close()
     if tally.read != file.metadata.num_rows:
         raise ValueError("footer and pages disagree")
-    if tally.read == 0:
-        raise SchemaError("The Parquet file has no rows. Nothing was loaded.")
     return names
+
+
+def _tool_rows(
+    file: pq.ParquetFile, folder: Path, tool: Dialect, *, tally: Tally, known: Known, progress: Progress
+) -> list[str]:
+    """Each row as a record of the tool that wrote the file."""
+    rows = FlatRows(folder, known=known)
+    records = Records(rows, tally, given=tool)
+    number = 0
+    for batch in file.iter_batches(_BATCH // 8):
+        batch.validate(full=True)
+        size = batch.nbytes // max(batch.num_rows, 1)
+        for row in batch.to_pylist(maps_as_pydicts="lossy"):
+            number += 1
+            record = {name: _member(value) for name, value in row.items() if value is not None}
+            if "\0" in json.dumps(record, ensure_ascii=False):
+                tally.reject(number, None, "NUL character in a text")
+            else:
+                records.take(number, record, size=size)
+        progress(tally.read)
+    if number != file.metadata.num_rows:
+        raise ValueError("footer and pages disagree")
+    records.settle()
+    refuse_none(tally, otherwise="The Parquet file has no rows. Nothing was loaded.")
+    return rows.close(notes=tally.notes)
+
+
+def _member(value: Any) -> Any:
+    """A value as JSON would have it: times as ISO text in UTC, others that JSON lacks as text."""
+    if isinstance(value, dict):
+        return {str(key): _member(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_member(item) for item in value]
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).isoformat() if value.tzinfo else value.isoformat()
+    return value if value is None or isinstance(value, str | int | float) else _plain(value)
+
+
+def _record_names(schema: pa.Schema) -> frozenset[str]:
+    """Plain names of the columns and of what their structs hold."""
+
+    def members(kind: pa.DataType) -> dict[str, Any]:
+        return {field.name: members(field.type) for field in kind} if pa.types.is_struct(kind) else {}
+
+    return record_names({field.name: members(field.type) for field in schema})
 
 
 def _chosen(names: list[str], known: Known, tally: Tally) -> list[int]:

@@ -1,10 +1,13 @@
 """Any log file as staged rows; this runs in a child process, because files may be hostile."""
 
 import dataclasses
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from analytics.errors import SchemaError
+from analytics.logs.dialects import table_of
+from analytics.logs.dialects.dialect import Dialect
 from analytics.logs.meaning.mapping import known_name
 from analytics.logs.reading import lines, sniff
 from analytics.logs.reading.json_stream import JsonStream
@@ -48,7 +51,9 @@ class _Found:
     format: Format
     columns: list[str]
     tally: Tally
+    tool: Dialect | None
     delimiter: str | None = None
+    whole: bool = False
 
 
 def staged_file(
@@ -58,6 +63,8 @@ def staged_file(
     name: str,
     encoding: str | None = None,
     wanted: tuple[str, ...] = (),
+    given: Dialect | None = None,
+    copied: bool = False,
     progress: Progress = lambda _: None,
 ) -> Staged:
     """Read one file: write ``rows.parquet`` and ``staged.json`` into ``folder`` and return the latter.
@@ -68,6 +75,8 @@ def staged_file(
         name: What the file was called, for showing.
         encoding: Of the text, where the user said it.
         wanted: Column names that the user mapped by hand; they count as known.
+        given: Shape of the file as the user says it; None: to be recognised.
+        copied: Whether rows are copied even of a Parquet file whose columns are plain.
         progress: Called with the records read so far.
 
     Raises:
@@ -81,11 +90,19 @@ def staged_file(
     text = None
     if content.head.startswith(_MAGIC):
         tally = Tally()
-        columns = read_parquet(content.path, folder, tally=tally, known=known, progress=progress)
-        found = _Found("parquet", columns, tally)
+        rows = read_parquet(
+            content.path,
+            folder,
+            tally=tally,
+            known=known,
+            progress=progress,
+            given=given,
+            copied=copied,
+        )
+        found = _Found("parquet", rows.columns, tally, rows.tool, whole=rows.whole)
     else:
         text = _text(content, folder, encoding=encoding)
-        found = _read_text(text, folder, name=name, known=known, progress=progress)
+        found = _read_text(text, folder, name=name, known=known, progress=progress, given=given)
     tally = found.tally
     questions = list(text.questions) if text else []
     if text and tally.first_broken and encoding is None and not questions:
@@ -105,9 +122,21 @@ def staged_file(
         problems_total=tally.problems_total,
         notes=[*sniff.name_notes(name, found.format, content.compression), *tally.notes],
         questions=questions,
+        dialect=_dialect(found, given).name,
+        passed=tally.passed,
+        source=os.fspath(content.path) if found.whole else None,
     )
     staged.save(folder)
     return staged
+
+
+def _dialect(found: _Found, given: Dialect | None) -> Dialect:
+    """The tool's, else what the user says, else the shape that the columns show."""
+    if found.tool is not None:
+        return found.tool
+    if given is not None and given.opened is None:
+        return given
+    return table_of(found.columns)
 
 
 def _text(content: sniff.Content, folder: Path, *, encoding: str | None) -> _Text:
@@ -140,7 +169,9 @@ def _text(content: sniff.Content, folder: Path, *, encoding: str | None) -> _Tex
     return _Text(copy, 0, name, True, head, questions)
 
 
-def _read_text(text: _Text, folder: Path, *, name: str, known: Known, progress: Progress) -> _Found:
+def _read_text(
+    text: _Text, folder: Path, *, name: str, known: Known, progress: Progress, given: Dialect | None
+) -> _Found:
     if not text.head.strip(_WHITE):
         raise SchemaError("The file has no header and no rows. Nothing was loaded.")
     if sniff.text_format(text.head, name) == "csv":
@@ -152,31 +183,38 @@ def _read_text(text: _Text, folder: Path, *, name: str, known: Known, progress: 
             tally=tally,
             known=known,
             progress=progress,
+            given=given,
         )
-        return _Found("csv", table.columns, tally, table.delimiter)
+        return _Found("csv", table.columns, tally, table.tool, table.delimiter)
     if text.head.lstrip()[:1] == b"{" and is_json_lines(_lines(text)):
-        return _json_lines(text, folder, known=known, progress=progress)
+        return _json_lines(text, folder, known=known, progress=progress, given=given)
     try:
         tally = Tally()
         with JsonStream(text.path, skip=text.skip, converted=text.converted) as stream:
-            columns = read_json(stream, folder, tally=tally, known=known, progress=progress)
-        return _Found("json", columns, tally)
+            columns, tool = read_json(
+                stream, folder, tally=tally, known=known, progress=progress, given=given
+            )
+        return _Found("json", columns, tally, tool)
     except SchemaError as refusal:
         # The first line may be the one that is broken, in a file of lines.
         if text.head.lstrip()[:1] == b"{" and text.head.rstrip().count(b"\n{"):
             for spill in folder.glob("spill-*"):
                 spill.unlink()
             try:
-                return _json_lines(text, folder, known=known, progress=progress)
+                return _json_lines(text, folder, known=known, progress=progress, given=given)
             except SchemaError:
                 raise refusal from None
         raise
 
 
-def _json_lines(text: _Text, folder: Path, *, known: Known, progress: Progress) -> _Found:
+def _json_lines(
+    text: _Text, folder: Path, *, known: Known, progress: Progress, given: Dialect | None
+) -> _Found:
     tally = Tally()
-    columns = read_json_lines(_lines(text), folder, tally=tally, known=known, progress=progress)
-    return _Found("jsonl", columns, tally)
+    columns, tool = read_json_lines(
+        _lines(text), folder, tally=tally, known=known, progress=progress, given=given
+    )
+    return _Found("jsonl", columns, tally, tool)
 
 
 def _lines(text: _Text) -> Lines:

@@ -102,6 +102,9 @@ class Staged:
         problems_total: How many there are.
         notes: Sentences about how the file was read.
         questions: What the content leaves open.
+        dialect: Key in ``DIALECTS`` of the shape that was recognised or given.
+        passed: Records that are no model call of the user's, by reason; they are not among ``read``.
+        source: Parquet file that serves as the staged rows, typed as it stands; null: ``rows.parquet``.
     """
 
     file_name: str
@@ -118,6 +121,9 @@ class Staged:
     problems_total: int = 0
     notes: list[str] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
+    dialect: str = "call_level"
+    passed: dict[str, int] = field(default_factory=dict)
+    source: str | None = None
 
     def save(self, folder: Path) -> None:
         """Write ``staged.json`` beside ``rows.parquet``."""

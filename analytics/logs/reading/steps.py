@@ -61,23 +61,34 @@ def _outcome(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def _inspect(payload: dict[str, Any], progress: Progress) -> Any:
-    from analytics.logs.meaning.profile import profile  # noqa: PLC0415 - each step loads only what it needs
+    from analytics.logs.dialects import DIALECTS  # noqa: PLC0415 - each step loads only what it needs
+    from analytics.logs.meaning.profile import ColumnProfile, profile  # noqa: PLC0415
+    from analytics.logs.reading.reader_parquet import NotPlainError  # noqa: PLC0415
     from analytics.logs.reading.readers import staged_file  # noqa: PLC0415
-    from analytics.logs.reading.staging import ROWS  # noqa: PLC0415
 
     folder = Path(payload["folder"])
-    staged = staged_file(
-        Path(payload["path"]),
-        folder,
-        name=payload["name"],
-        encoding=payload["encoding"],
-        wanted=tuple(payload["wanted"]),
-        progress=lambda done: progress(done, "reading"),
-    )
-    for copy in ("content", "text"):
-        (folder / copy).unlink(missing_ok=True)
-    progress(staged.read, "looking at values")
-    return [dataclasses.asdict(column) for column in profile(folder / ROWS, staged)]
+
+    def read(*, copied: bool) -> list[ColumnProfile]:
+        staged = staged_file(
+            Path(payload["path"]),
+            folder,
+            name=payload["name"],
+            encoding=payload["encoding"],
+            wanted=tuple(payload["wanted"]),
+            given=DIALECTS[payload["dialect"]] if payload["dialect"] else None,
+            copied=copied,
+            progress=lambda done: progress(done, "reading"),
+        )
+        for copy in ("content", "text"):
+            if staged.source != str(folder / copy):
+                (folder / copy).unlink(missing_ok=True)
+        return profile(folder, staged, progress=lambda done: progress(done, "looking at values"))
+
+    try:
+        found = read(copied=False)
+    except NotPlainError:
+        found = read(copied=True)
+    return [dataclasses.asdict(column) for column in found]
 
 
 def _convert(payload: dict[str, Any], progress: Progress) -> Any:
