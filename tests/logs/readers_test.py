@@ -148,23 +148,23 @@ def test_past_two_thousand_columns_only_known_and_wanted_names_are_read(tmp_path
     assert "2,003 columns" in staged.notes[0]
 
 
-# Pieces that make every kind of block: plain ones, quoted, ragged and broken ones, and all line ends.
-PIECES = ["a", "5", ",", ",", ",", "\n", "\n", "\r\n", "\r", '"', '""', " ", "é", "\0"]
-BLOCK = 24
+# Lines of every kind: whole, quoted, over several lines, ragged, blank and broken ones.
+PLAIN = ("a,x,1", "b,y y,2", "c,é,", " d ,z,3", ",,")
+ODD = ('e,"x,y",1', 'f,"x\ny",1', 'g,"x""y",1', "h,x", "i,x,1,2", "", "  ", 'j,"x"y,1', 'k,"x,1', "l,\0,1")
+BLOCK = 40
 
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.sampled_from(PIECES), max_size=120), st.booleans(), st.booleans())
-def test_blocks_read_at_once_give_what_the_strict_reader_gives(
-    tmp_path, monkeypatch, pieces, plainly, broken
-):
-    body = "".join(pieces)
-    if plainly:  # mostly whole rows, so that both ways of reading take turns in one file
-        body = "".join(f"{body[at : at + 2]},b,c\n" for at in range(0, len(body), 2))
-    data = HEADER + body.encode() + (b"x,\xff,1\n" if broken else b"")
+@given(
+    st.lists(st.one_of(*[st.sampled_from(PLAIN)] * 8, st.sampled_from(ODD)), min_size=4, max_size=60),
+    st.sampled_from([b"\n", b"\n", b"\r\n", b"\r"]),
+    st.booleans(),
+)
+def test_blocks_read_at_once_give_what_the_strict_reader_gives(tmp_path, monkeypatch, body, end, broken):
+    data = end.join([HEADER.strip(), *(line.encode() for line in body), *[b"x,\xff,1"] * broken])
     outcomes = []
-    plain_rows = reader_csv._plain_rows
     taken = []
+    plain_rows = reader_csv._plain_rows
 
     def counted(block, *rest):
         frame = plain_rows(block, *rest)
@@ -172,15 +172,14 @@ def test_blocks_read_at_once_give_what_the_strict_reader_gives(
         return frame
 
     for replaced in (counted, lambda *_: None):
-        monkeypatch.setattr(lines, "BLOCK", BLOCK)
-        monkeypatch.setattr(reader_csv, "_plain_rows", replaced)
-        try:
-            staged, rows, numbers = read(tmp_path, data)
-            outcomes.append((rows, numbers, staged.read, staged.problems, staged.questions))
-        except SchemaError as error:
-            outcomes.append(str(error))
-        finally:
-            monkeypatch.setattr(reader_csv, "_plain_rows", plain_rows)
+        with monkeypatch.context() as patched:
+            patched.setattr(lines, "BLOCK", BLOCK)
+            patched.setattr(reader_csv, "_plain_rows", replaced)
+            try:
+                staged, rows, numbers = read(tmp_path, data)
+                outcomes.append((rows, numbers, staged.read, staged.problems, staged.questions))
+            except SchemaError as error:
+                outcomes.append(str(error))
     event(f"both ways in one file: {True in taken and False in taken}")
     assert outcomes[0] == outcomes[1]
 

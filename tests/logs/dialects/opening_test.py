@@ -1,0 +1,55 @@
+"""What exports of several tools have in common. Expected values are by hand."""
+
+import pytest
+
+from analytics.logs.dialects import opening
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("2026-01-01T00:00:00Z", 1767225600.0),
+        ("2026-01-01 00:00:00.500000", 1767225600.5),
+        ("2026-01-01T01:00:00+01:00", 1767225600.0),
+        (1767225600, 1767225600.0),
+        (1767225600.25, 1767225600.25),
+        ("1767225600000", 1767225600.0),
+        (1767225600000000, 1767225600.0),
+        ("1767225600000000000", 1767225600.0),
+        ("yesterday", None),
+        (5, None),
+        (True, None),
+        (None, None),
+        (float("nan"), None),
+    ],
+)
+def test_a_moment_is_read_in_every_way_that_tools_write_one(value, seconds):
+    assert opening.epoch_s(value) == seconds
+
+
+def test_a_duration_needs_both_ends_in_order():
+    assert opening.seconds_between("2026-01-01T00:00:00Z", 1767225601.5) == 1.5
+    assert opening.seconds_between(1767225601, 1767225600) is None
+    assert opening.seconds_between(None, 1767225600) is None
+
+
+def test_json_texts_are_opened_on_the_way_and_other_texts_stay():
+    record = {"metadata": '{"usage": "{\\"tokens\\": 3}", "note": "{not json"}'}
+    assert opening.member(record, "metadata", "usage", "tokens") == 3
+    assert opening.member(record, "metadata", "note") == "{not json"
+    assert opening.member(record, "metadata", "absent", "deeper") is None
+    assert opening.mapping('["a"]') == {}
+    assert opening.listing('["a", 1]') == ["a", 1]
+
+
+def test_tags_with_a_key_become_an_object():
+    tags = ["cat:math", "arm = B", "plain", "https://x.example", "cat:law", 3, "a:b:c"]
+    assert opening.tagged(tags) == {"cat": "math", "arm": "B", "a": "b:c"}
+    assert opening.tagged('["cat:math"]') == {"cat": "math"}
+    assert opening.tagged("cat:math") == {}
+
+
+def test_a_mean_log_probability_is_none_where_a_probability_would_pass_one():
+    assert opening.mean_logprob([-1.0, "-3", None]) == -2.0
+    assert opening.mean_logprob([0.5, -1]) is None
+    assert opening.mean_logprob([]) is None
