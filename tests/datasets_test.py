@@ -12,6 +12,7 @@ import pytest
 from analytics.cli import main
 from analytics.logs import intake
 from analytics.logs.meaning.mapping import Answers
+from analytics.logs.storage import tables
 from analytics.logs.store import Store
 from analytics.policy import CategoryPolicy, Default, ThresholdPolicy
 
@@ -80,7 +81,10 @@ def test_automix_actions_are_the_published_12000(datasets: Path, tmp_path: Path)
         (report,) = intake.load(store, "automix", [path], answers)
         assert (report.read, report.loaded) == (4000, 4000)
         with store.cursor() as cursor:
-            stored = cursor.execute("SELECT request_id, task_category, confidence FROM decisions").fetchall()
+            stored = cursor.execute(
+                "SELECT request_id, task_category, confidence FROM query_table($table)",
+                {"table": tables.of(cursor, "automix", "decisions")},
+            ).fetchall()
     raw = pl.read_parquet(path)
     published = {
         f"{row['dataset']}/{row['row_idx']}": [row[f"action_t{t:03d}"] for t in (25, 50, 75)]

@@ -50,7 +50,8 @@ def log_of(rows: dict[str, Any] | pl.DataFrame, folder: Path) -> Log:
     path = folder / "decisions.parquet"
     frame.write_parquet(path)
     with duckdb.connect() as connection:
-        connection.execute("CREATE TABLE decisions AS SELECT * FROM read_parquet($path)", {"path": str(path)})
+        connection.execute("CREATE TABLE log AS SELECT * FROM read_parquet($path)", {"path": str(path)})
+        connection.execute("CREATE TABLE decisions AS SELECT * FROM log LIMIT 0")
         units = frame["unit_id"].n_unique() if frame["unit_id"].null_count() < frame.height else None
         force = (
             frame.filter(pl.col("threshold").is_not_null())

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from analytics.logs.schema import TABLES, Form
+from analytics.logs.storage import tables
 from analytics.logs.storage.ingest import Ingested
 from analytics.logs.store import Store
 
@@ -44,9 +45,23 @@ def load(
 
 
 def rows(store: Store, query: str, *values: Any) -> list[tuple[Any, ...]]:
-    """What a query answers."""
+    """What a query answers; in it ``decisions``, ``calls`` and ``grades`` hold the rows of all datasets."""
     with store.cursor() as cursor:
-        return cursor.execute(query, list(values)).fetchall()
+        named = cursor.execute("SELECT name, id FROM datasets").fetchall()
+        (database,) = cursor.execute("SELECT current_database()").fetchone() or ("",)
+        for form in TABLES:
+            parts = [f"SELECT '' AS dataset, * FROM \"{database}\".main.{form}"]
+            for name, key in named:
+                table = tables.held(cursor, key, form)
+                text = name.replace("'", "''")
+                if table != form:
+                    parts.append(f"SELECT '{text}' AS dataset, * FROM \"{database}\".main.{table}")
+            cursor.execute(f"CREATE OR REPLACE TEMP VIEW {form} AS {' UNION ALL BY NAME '.join(parts)}")
+        try:
+            return cursor.execute(query, list(values)).fetchall()
+        finally:
+            for form in TABLES:
+                cursor.execute(f"DROP VIEW temp.{form}")
 
 
 def call(request: str, model: str, **more: Any) -> dict[str, Any]:
@@ -56,7 +71,7 @@ def call(request: str, model: str, **more: Any) -> dict[str, Any]:
 
 def decisions(store: Store, columns: str, dataset: str = "d") -> list[tuple[Any, ...]]:
     """Columns of a dataset's decisions, in order of request and models."""
-    query = f"SELECT {columns} FROM decisions WHERE dataset = ? ORDER BY request_id, fast_model, strong_model"  # noqa: S608
+    query = f"SELECT {columns} FROM decisions WHERE dataset = ? ORDER BY request_id, fast_model, strong_model"
     return rows(store, query, dataset)
 
 

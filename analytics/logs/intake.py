@@ -22,7 +22,6 @@ from analytics.logs.reports import (
     refuse_many_rejects,
     summary,
 )
-from analytics.logs.storage.rehearsal import foreseen_conflicts
 from analytics.logs.store import Store
 
 __all__ = [
@@ -104,7 +103,7 @@ def loaded(
     rejected = staged.rejected + converted.rejected
     rejects, changes = _problems(staged, converted)
     if not accept_rejects:
-        foreseen = foreseen_conflicts(store, dataset, typed, form=converted.form, file_id=staged.file_id)
+        foreseen = store.foreseen_conflicts(dataset, typed, form=converted.form, file_id=staged.file_id)
         refuse_many_rejects(staged.read, rejected + len(foreseen), [*rejects, *foreseen])
     notes = list(dict.fromkeys([*staged.notes, *inspection.proposal.notes, *converted.notes]))
     problems_total = staged.problems_total + converted.problems_total

@@ -22,7 +22,7 @@ class Column:
         name: Canonical name; the unit is its suffix.
         sql_type: Type in DuckDB.
         meaning: One line for people who map their own columns.
-        mappable: Whether a file may give it; ``dataset``, ``file_id`` and ``fold`` are ours.
+        mappable: Whether a file may give it; ``file_id`` and ``fold`` are ours.
     """
 
     name: str
@@ -39,10 +39,7 @@ def _sides(*columns: Column) -> tuple[Column, ...]:
     )
 
 
-_OWN = (
-    Column("dataset", "VARCHAR", "the log it belongs to", mappable=False),
-    Column("file_id", "VARCHAR", "SHA-256 of the loaded file's content", mappable=False),
-)
+_OWN = (Column("file_id", "VARCHAR", "SHA-256 of the loaded file's content", mappable=False),)
 _REQUEST = (
     Column("request_id", "VARCHAR", "identifies the request"),
     Column("ts", "TIMESTAMP", "when the request came, UTC"),

@@ -18,8 +18,8 @@ import polars as pl
 from analytics.errors import SchemaError
 from analytics.logs.prices import Overrides
 from analytics.logs.reading.staging import LIMITS, Problem
-from analytics.logs.schema import TIERS, Form
-from analytics.logs.storage import catalogue, facts, pairing
+from analytics.logs.schema import TABLES, TIERS, Form
+from analytics.logs.storage import catalogue, facts, pairing, tables
 from analytics.logs.storage import ladder as ladders
 from analytics.logs.storage.database import (
     StoreBusyError,
@@ -29,12 +29,12 @@ from analytics.logs.storage.database import (
     private_folders,
     transaction,
 )
-from analytics.logs.storage.ingest import Ingested, ingest_rows, mark_unit_first
+from analytics.logs.storage.ingest import Ingested, foreseen_conflicts, ingest_rows, mark_unit_first
 from analytics.logs.storage.ladder import Ladder, Pair
 from analytics.logs.storage.models import refresh_models
 
 LONGEST_NAME = 200
-_OWNED = ("decisions", "calls", "files", "ladder", "models")
+_OWNED = ("files", "ladder", "models")
 
 __all__ = ["Store", "StoreBusyError", "StoreError"]
 
@@ -162,13 +162,14 @@ class Store:
                    VALUES (?, ?, ?, ?, ?, ?)""",
                 [dataset, file_id, name, format, catalogue.now(), read],
             )
-            found = ingest_rows(cursor, dataset, typed_parquet, form=form, file_id=file_id)
+            key = catalogue.key(cursor, dataset)
+            found = ingest_rows(cursor, key, typed_parquet, form=form, file_id=file_id)
             if found.loaded:
                 refresh_models(cursor, dataset, form, prices=prices)
                 ladders.refresh_ladder(cursor, dataset, form)
                 if form == "calls":
                     pairing.rebuild_decisions(cursor, dataset)
-                mark_unit_first(cursor, dataset)
+                mark_unit_first(cursor, key)
             total = len(problems) if problems_total is None else problems_total
             shown = [*problems, *found.conflicts][: LIMITS.problems]
             cursor.execute(
@@ -183,6 +184,24 @@ class Store:
             )
             catalogue.changed(cursor, dataset)
             return found
+
+    def foreseen_conflicts(
+        self, dataset: str, typed_parquet: Path, *, form: Form, file_id: str
+    ) -> list[Problem]:
+        """Rows of a converted file that ``ingest`` would refuse because their key is taken by other content.
+
+        Args:
+            dataset: Name of the dataset, which may be new.
+            typed_parquet: In ``staging``.
+            form: Table that it is for.
+            file_id: SHA-256 of the content; a file that is loaded already has no conflicts.
+        """
+        with self.cursor() as cursor:
+            if catalogue.has_file(cursor, dataset, file_id):
+                return []
+            known = catalogue.form(cursor, dataset) is not None
+            key = catalogue.key(cursor, dataset) if known else None
+            return foreseen_conflicts(cursor, key, typed_parquet, form=form)
 
     def rename(self, dataset: str, name: str) -> None:
         """Give a dataset another name.
@@ -209,7 +228,9 @@ class Store:
             SchemaError: There is none of this name.
         """
         with self._transaction() as cursor:
-            catalogue.require(cursor, dataset)
+            key = catalogue.key(cursor, dataset)
+            for form in TABLES:
+                tables.drop(cursor, form, key)
             for table in _OWNED:
                 cursor.execute(f"DELETE FROM {table} WHERE dataset = ?", [dataset])  # noqa: S608
             cursor.execute("DELETE FROM datasets WHERE name = ?", [dataset])
@@ -262,7 +283,7 @@ class Store:
                 )
             ladders.confirm_ladder(cursor, dataset, pairs)
             pairing.rebuild_decisions(cursor, dataset)
-            mark_unit_first(cursor, dataset)
+            mark_unit_first(cursor, catalogue.key(cursor, dataset))
             catalogue.changed(cursor, dataset)
 
     def strong_only_requests(self, dataset: str) -> int:

@@ -14,6 +14,7 @@ import polars as pl
 
 from analytics.estimate import LEVEL, mean_interval, ratio_interval, wilson
 from analytics.logs.schema import TIERS, UNCATEGORISED
+from analytics.logs.storage import tables
 from analytics.logs.storage.ladder import LABEL
 
 Grouping = Literal["category", "tier", "model", "day", "category_tier", "tier_day"]
@@ -35,18 +36,18 @@ _LOGGED = f"""
     SELECT ts, task_category, {LABEL} AS model, cost_usd, latency_s, input_tokens, output_tokens,
         coalesce(correct, CASE WHEN status IN ('error', 'timeout') AND coalesce(served, NOT shadow, true)
             THEN 0 END) AS correct
-    FROM calls WHERE dataset = $dataset"""  # noqa: S608 - our own names only
+    FROM {tables.CALLS}"""  # noqa: S608 - our own names only
 
 
 def _observed(side: str, taken: str) -> str:
     known = ", ".join(f"{side}_{name}" for name in _MEASURES)
     columns = ", ".join(f"{side}_{name} AS {name}" for name in _MEASURES)
     return f"""SELECT request_id, ts, task_category, {side}_model AS model, {columns}
-        FROM decisions WHERE dataset = $dataset AND ({taken} OR coalesce({known}) IS NOT NULL)"""  # noqa: S608
+        FROM {tables.DECISIONS} WHERE ({taken} OR coalesce({known}) IS NOT NULL)"""  # noqa: S608
 
 
 _SIDES = f"""
-    {_observed("fast", "policy_kind = 'cascade' OR escalated IS FALSE")}
+    {_observed("fast", "coalesce(policy_kind, 'cascade') = 'cascade' OR escalated IS FALSE")}
     UNION ALL
     {_observed("strong", "escalated IS TRUE")}"""
 
@@ -108,8 +109,9 @@ def tier_table(
     keys = ", ".join(GROUPINGS[by])
     order = ", ".join("list_position($tiers, tier)" if key == "tier" else key for key in GROUPINGS[by])
     wanted = None if categories is None else [UNCATEGORISED if name is None else name for name in categories]
+    sql, table = _calls(cursor, dataset)
     statement = f"""
-        WITH called AS ({_calls(cursor, dataset)})
+        WITH called AS ({sql})
         SELECT {keys}, {_SUMS} FROM (
             SELECT called.*, tier, CAST(ts AS DATE) AS day
             FROM called LEFT JOIN (SELECT model, tier FROM models WHERE dataset = $dataset) USING (model)
@@ -119,6 +121,7 @@ def tier_table(
         GROUP BY {keys} ORDER BY {order}"""  # noqa: S608 - our own names only
     values = {
         "dataset": dataset,
+        **table,
         "since": since,
         "until": until,
         "categories": wanted,
@@ -154,13 +157,14 @@ _ESTIMATES: dict[str, Any] = {
 } | {"cost_usd": pl.Float64, "cost_usd_reason": pl.String}
 
 
-def _calls(cursor: duckdb.DuckDBPyConnection, dataset: str) -> str:
-    """SQL for the calls of a dataset: logged, or the observed sides of its decisions."""
+def _calls(cursor: duckdb.DuckDBPyConnection, dataset: str) -> tuple[str, dict[str, str]]:
+    """SQL for the calls of a dataset, logged or the observed sides of its decisions, and its table."""
     form = cursor.execute("SELECT form FROM datasets WHERE name = ?", [dataset]).fetchall()
     if form == [("calls",)]:
-        return _LOGGED
+        return _LOGGED, {"calls": tables.of(cursor, dataset, "calls")}
     shared = cursor.execute(_SHARED_MODEL, {"dataset": dataset}).fetchall()
-    return _ONCE if shared == [(True,)] else _SIDES
+    table = {"decisions": tables.of(cursor, dataset, "decisions")}
+    return _ONCE if shared == [(True,)] else _SIDES, table
 
 
 def _estimated(row: dict[str, Any], level: float) -> dict[str, Any]:

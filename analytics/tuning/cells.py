@@ -85,7 +85,7 @@ COUNTS = (
 SUMS = tuple(_SUMS)
 
 _SOURCES = {
-    "table": "(SELECT * FROM decisions WHERE dataset = $source)",
+    "table": "query_table(['decisions', $source], true)",
     "file": "read_parquet($source, hive_partitioning = false)",
 }
 _WINDOW = "($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)"
@@ -135,7 +135,8 @@ def cells(
 
     Args:
         cursor: A cursor of its own for this call.
-        source: A dataset's name, or the path of a Parquet file with the columns of ``decisions``.
+        source: A dataset's table (``storage.tables.of``), or the path of a Parquet file with the columns of
+            ``decisions``.
         since: First moment that counts, UTC; None for no limit.
         until: First moment that no longer counts, UTC; None for no limit.
         keys: Some of ``KEYS``, for a question that needs no more: fewer and larger cells.

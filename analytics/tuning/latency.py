@@ -32,8 +32,8 @@ SELECT task_category, fast_model, strong_model, coalesce(policy_kind, 'cascade')
        coalesce(floor(confidence * 128)::SMALLINT, -1) AS step, '{name}' AS route,
        floor(ln(greatest({latency}, 1e-6)) / ln(1.01))::INTEGER AS bin, count(*) AS n,
        sum({weight}) AS weight
-FROM decisions
-WHERE dataset = $source AND ($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)
+FROM query_table(['decisions', $source], true)
+WHERE ($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)
   AND {latency} IS NOT NULL
 GROUP BY 1, 2, 3, 4, 5, 6, 8
 """
@@ -41,8 +41,8 @@ _ROWS = """
 SELECT task_category, fast_model, strong_model, coalesce(policy_kind, 'cascade') AS policy_kind, arm,
        coalesce(floor(confidence * 128)::SMALLINT, -1) AS step, 'rows' AS route, 0 AS bin, count(*) AS n,
        count(*)::DOUBLE AS weight
-FROM decisions
-WHERE dataset = $source AND ($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)
+FROM query_table(['decisions', $source], true)
+WHERE ($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)
 GROUP BY 1, 2, 3, 4, 5, 6
 """
 _WEIGHT = {
@@ -60,12 +60,14 @@ _SQL = " UNION ALL ".join([*_PARTS, _ROWS])
 
 def latency_cells(
     cursor: duckdb.DuckDBPyConnection,
-    dataset: str,
+    source: str,
     *,
     since: date | datetime | None = None,
     until: date | datetime | None = None,
 ) -> pl.DataFrame:
     """Histograms of the latency if kept and if escalated, by confidence floored to multiples of 2**-7.
+
+    ``source`` is a dataset's table, as ``storage.tables.of`` names it.
 
     Returns:
         Columns task_category, fast_model, strong_model, policy_kind, arm, step (0 to 128, -1 for a
@@ -73,7 +75,7 @@ def latency_cells(
         counts all requests), bin (latency in seconds is 1.01**bin and up), n, weight (rows divided by
         their sampling probability).
     """
-    found: pl.DataFrame = cursor.sql(_SQL, params={"source": dataset, "since": since, "until": until}).pl()
+    found: pl.DataFrame = cursor.sql(_SQL, params={"source": source, "since": since, "until": until}).pl()
     return found
 
 

@@ -10,6 +10,7 @@ import polars as pl
 from analytics.errors import TiertuneError
 from analytics.estimate import Floats
 from analytics.logs.schema import UNCATEGORISED
+from analytics.logs.storage import tables
 from analytics.logs.storage.facts import Facts, facts, in_force
 from analytics.policy import PolicyKind
 from analytics.tuning.cells import SUMS, cells
@@ -105,10 +106,11 @@ def read_log(
         until: First moment that no longer counts, UTC.
     """
     with store.cursor() as cursor:
+        table = tables.of(cursor, dataset, "decisions")
         return Log(
             name=dataset,
-            cells=cells(cursor, dataset, since=since, until=until),
-            latency=latency_cells(cursor, dataset, since=since, until=until),
+            cells=cells(cursor, table, since=since, until=until),
+            latency=latency_cells(cursor, table, since=since, until=until),
             in_force=in_force(cursor, dataset),
             facts=facts(cursor, dataset, since=since, until=until),
         )

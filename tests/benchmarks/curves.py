@@ -58,7 +58,8 @@ def section(path: Path, *, rows: int, repeats: int) -> Section:
 
 def _log(path: Path, *, rows: int) -> Log:
     with duckdb.connect() as connection:
-        connection.read_parquet(str(path)).create_view("decisions")
+        connection.read_parquet(str(path)).create_view("bench")
+        connection.execute("CREATE TABLE decisions AS SELECT * FROM bench LIMIT 0")
         found = cells(connection.cursor(), path)
         latency = latency_cells(connection.cursor(), "bench")
     pairs = found.select("task_category", "fast_model", "strong_model").unique()

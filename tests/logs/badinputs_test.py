@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from stores import rows
 
 from analytics.errors import SchemaError
 from analytics.logs import intake
 from analytics.logs.meaning.mapping import Answers
+from analytics.logs.storage import tables
 from analytics.logs.store import Store
 
 FOLDER = Path(__file__).parents[1] / "badinputs"
@@ -158,9 +160,7 @@ def test_a_readable_file_loads_with_the_counts_of_the_manifest(store, case):
     assert report.file == name_of(case)
     if case["file"] == "types_change.jsonl":
         assert report.confidence_set_null == 8
-    with store.cursor() as cursor:
-        stored = cursor.execute("SELECT count(*) FROM calls WHERE dataset = ?", [dataset]).fetchone()
-    assert stored == (loaded,)
+    assert rows(store, "SELECT count(*) FROM calls WHERE dataset = ?", dataset) == [(loaded,)]
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=name_of)
@@ -208,7 +208,8 @@ def test_a_damaged_parquet_file_leaves_other_sessions_alone(store):
     with store.cursor() as cursor:
         with pytest.raises(SchemaError):
             load(store, {"file": "internal_error.parquet"}, dataset="damaged")
-        count = cursor.execute("SELECT count(*) FROM calls WHERE dataset = 'other session'").fetchone()
+        table = tables.of(cursor, "other session", "calls")
+        count = cursor.execute("SELECT count(*) FROM query_table($table)", {"table": table}).fetchone()
     assert count == (10,)
 
 

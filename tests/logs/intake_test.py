@@ -8,6 +8,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from stores import rows as stored
 
 from analytics.errors import SchemaError
 from analytics.logs import intake, reports
@@ -156,13 +157,8 @@ def test_any_split_of_a_log_loads_the_same_rows(store, tmp_path):
     parts = [file(tmp_path, f"{at}.csv", HEADER + rows(5, start=at)) for at in (0, 5)]
     intake.load(store, "whole", [whole], Answers())
     intake.load(store, "parts", parts, Answers())
-    with store.cursor() as cursor:
-        found = [
-            cursor.execute(
-                "SELECT * EXCLUDE (dataset, file_id) FROM calls WHERE dataset = ? ORDER BY request_id", [name]
-            ).fetchall()
-            for name in ("whole", "parts")
-        ]
+    query = "SELECT * EXCLUDE (dataset, file_id) FROM calls WHERE dataset = ? ORDER BY request_id"
+    found = [stored(store, query, name) for name in ("whole", "parts")]
     assert found[0] == found[1]
     assert len(found[0]) == 10
 

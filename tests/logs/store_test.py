@@ -16,6 +16,7 @@ import pytest
 from stores import load, rows, wide
 
 from analytics.errors import TiertuneError
+from analytics.logs.storage import tables
 from analytics.logs.store import Store, StoreBusyError, StoreError
 
 
@@ -36,13 +37,14 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path):
         from pathlib import Path
         sys.path.insert(0, sys.argv[2])
         from stores import load
+        from analytics.logs.storage import tables
         from analytics.logs.store import Store
         store = Store.open(Path(sys.argv[1]))
         row = {"fast_model": "a", "strong_model": "b", "confidence": 0.5}
         load(store, "law", [{**row, "request_id": f"r{i}"} for i in range(500)], form="decisions")
         cursor = store.cursor()
         cursor.execute("BEGIN")
-        cursor.execute("DELETE FROM decisions")
+        cursor.execute(f"DELETE FROM {tables.of(cursor, 'law', 'decisions')}")
         print("loaded", flush=True)
         time.sleep(60)
     """
@@ -171,7 +173,8 @@ def test_eight_threads_read_right_answers_while_a_file_is_loaded(store):
 
     def answer(_):
         with store.cursor() as cursor:
-            return cursor.execute("SELECT count(*) FROM decisions WHERE dataset = 'law'").fetchone()
+            table = tables.of(cursor, "law", "decisions")
+            return cursor.execute("SELECT count(*) FROM query_table($table)", {"table": table}).fetchone()
 
     loader = threading.Thread(target=load, args=(store, "maths", wide(20_000)), kwargs={"form": "decisions"})
     loader.start()
@@ -209,10 +212,15 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path):
 
 
 def test_a_database_of_another_version_is_refused(tmp_path):
-    with duckdb.connect(tmp_path / "old.duckdb") as old:
-        old.execute("CREATE TABLE decisions (request_id VARCHAR)")
-    with pytest.raises(StoreError, match="another version"):
-        Store.open(tmp_path / "old.duckdb")
+    with duckdb.connect(tmp_path / "other.duckdb") as other:
+        other.execute("CREATE TABLE decisions (request_id VARCHAR)")
+    with pytest.raises(StoreError, match="another program"):
+        Store.open(tmp_path / "other.duckdb")
+    Store.open(tmp_path / "later.duckdb").close()
+    with duckdb.connect(tmp_path / "later.duckdb") as later:
+        later.execute("UPDATE meta SET value = '99'")
+    with pytest.raises(StoreError, match="a later version"):
+        Store.open(tmp_path / "later.duckdb")
 
 
 def test_a_folder_that_cannot_be_written_is_explained(tmp_path):

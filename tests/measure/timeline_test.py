@@ -27,14 +27,14 @@ def test_weeks_begin_on_mondays():
 @pytest.fixture
 def cursor():
     with duckdb.connect() as connection:
-        connection.execute(f"CREATE TABLE calls ({', '.join(f'{c.name} {c.sql_type}' for c in CALLS)})")
-        connection.execute("CREATE TABLE datasets (name VARCHAR, form VARCHAR)")
+        for table in ("calls", "calls_7"):
+            connection.execute(f"CREATE TABLE {table} ({', '.join(f'{c.name} {c.sql_type}' for c in CALLS)})")
+        connection.execute("CREATE TABLE datasets (name VARCHAR, form VARCHAR, id BIGINT)")
         connection.execute("CREATE TABLE models (dataset VARCHAR, model VARCHAR, tier VARCHAR)")
-        connection.execute("INSERT INTO datasets VALUES ('log', 'calls')")
+        connection.execute("INSERT INTO datasets VALUES ('log', 'calls', 7)")
         connection.execute("INSERT INTO models VALUES ('log', 'm', 'small')")
         rows = [
             (
-                "log",
                 f"r{day}",
                 datetime(2026, 1, day, 12, tzinfo=UTC).replace(tzinfo=None),
                 "m",
@@ -46,8 +46,8 @@ def cursor():
             for day in range(1, 11)
         ]
         connection.executemany(
-            """INSERT INTO calls (dataset, request_id, ts, model, task_category, correct, cost_usd, latency_s)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            """INSERT INTO calls_7 (request_id, ts, model, task_category, correct, cost_usd, latency_s)
+               VALUES (?, ?, ?, ?, ?, ?, ?)""",
             rows,
         )
         yield connection

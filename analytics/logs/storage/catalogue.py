@@ -10,23 +10,28 @@ import polars as pl
 
 from analytics.errors import SchemaError
 from analytics.logs.schema import UNCATEGORISED, Form
+from analytics.logs.storage import tables
 
-_FORMS: dict[str, str] = {"decisions": "one row per request", "calls": "one row per model call"}
+_FORMS: dict[str, str] = {
+    "decisions": "one row per request",
+    "calls": "one row per model call",
+    "grades": "grades for a log",
+}
 
-_DECISIONS = """
+_DECISIONS = f"""
     SELECT count(DISTINCT request_id) AS requests, min(ts) AS first_ts, max(ts) AS last_ts,
         count(DISTINCT coalesce(task_category, $uncategorised)) AS categories, count(*) AS rows,
         count(confidence) / count(*) AS confidence_share, count(fast_correct) / count(*) AS graded_share,
         count(fast_correct + strong_correct) / count(*) AS both_graded_share,
         count(fast_cost_usd) / count(*) AS cost_share, count(fast_latency_s) / count(*) AS latency_share
-    FROM decisions WHERE dataset = $dataset"""
+    FROM {tables.DECISIONS}"""  # noqa: S608 - our own names only
 
-_CALLS = """
+_CALLS = f"""
     SELECT count(DISTINCT request_id), min(ts), max(ts),
         count(DISTINCT coalesce(task_category, $uncategorised)), count(*),
         count(confidence) / count(*), count(correct) / count(*), 0.0,
         count(cost_usd) / count(*), count(latency_s) / count(*)
-    FROM calls WHERE dataset = $dataset"""
+    FROM {tables.CALLS}"""  # noqa: S608 - our own names only
 
 _SUMMARY: dict[str, Any] = {
     "requests": pl.Int64, "first_ts": pl.Datetime("us"), "last_ts": pl.Datetime("us"), "categories": pl.Int64,
@@ -94,7 +99,8 @@ def require_form(cursor: duckdb.DuckDBPyConnection, dataset: str, wanted: Form, 
     found = form(cursor, dataset)
     if found is None:
         cursor.execute(
-            "INSERT INTO datasets (name, form, created, version, badge) VALUES (?, ?, ?, 0, ?)",
+            """INSERT INTO datasets (name, form, created, version, badge, id)
+               VALUES (?, ?, ?, 0, ?, nextval('versions'))""",
             [dataset, wanted, now(), badge],
         )
     elif found != wanted:
@@ -102,6 +108,17 @@ def require_form(cursor: duckdb.DuckDBPyConnection, dataset: str, wanted: Form, 
             f"The dataset {dataset} has {_FORMS[found]}, this file {_FORMS[wanted]}. "
             "Load it into another dataset: --dataset NAME."
         )
+
+
+def key(cursor: duckdb.DuckDBPyConnection, dataset: str) -> int:
+    """The number of a dataset, which is part of its tables' names.
+
+    Raises:
+        SchemaError: There is none of this name.
+    """
+    require(cursor, dataset)
+    found = cursor.execute("SELECT id FROM datasets WHERE name = ?", [dataset]).fetchone()
+    return int(found[0]) if found else 0
 
 
 def has_file(cursor: duckdb.DuckDBPyConnection, dataset: str, file_id: str) -> bool:
@@ -129,10 +146,11 @@ def changed(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
 
 
 def _summary(cursor: duckdb.DuckDBPyConnection, dataset: str, kind: Form) -> Summary:
-    values = {"dataset": dataset, "uncategorised": UNCATEGORISED}
-    found = cursor.execute(_DECISIONS, values).fetchone()
+    named = {"uncategorised": UNCATEGORISED}
+    decisions, calls = (tables.of(cursor, dataset, form) for form in ("decisions", "calls"))
+    found = cursor.execute(_DECISIONS, {"decisions": decisions, **named}).fetchone()
     if kind == "calls":
-        called = cursor.execute(_CALLS, values).fetchone()
+        called = cursor.execute(_CALLS, {"calls": calls, **named}).fetchone()
         if called and found:
             found = (*called[:4], *(found[4:] if found[4] else called[4:]))
     requests, first, last, categories, _, *shares = found or (0, None, None, 0, 0, *[None] * 5)

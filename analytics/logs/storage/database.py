@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 
 from analytics.errors import TiertuneError
-from analytics.logs.schema import TABLES, Column
+from analytics.logs.storage.migration import ForeignError, prepared
 
 MEMORY_LIMIT = "1GB"
 SPILL_LIMIT = "32GB"
@@ -25,30 +25,6 @@ MOST_THREADS = 8
 QUERY_LIMIT_MS = 120_000
 _UNLIMITED = "SET max_execution_time = 0"
 _umask = threading.Lock()
-
-_RANGES = {
-    "confidence": "{0} >= 0 AND {0} <= 1",
-    "correct": "{0} >= 0 AND {0} <= 1",
-    "propensity": "{0} > 0 AND {0} <= 1",
-    "sampling_probability": "{0} > 0 AND {0} <= 1",
-}
-
-_LEDGERS = (
-    "CREATE SEQUENCE IF NOT EXISTS versions",
-    """CREATE TABLE IF NOT EXISTS datasets (
-        name VARCHAR PRIMARY KEY, form VARCHAR NOT NULL, created TIMESTAMP, version BIGINT NOT NULL,
-        ladder_confirmed BOOLEAN, ladder_by_hand BOOLEAN, ladder_reason VARCHAR, badge VARCHAR)""",
-    """CREATE TABLE IF NOT EXISTS files (
-        dataset VARCHAR, file_id VARCHAR, name VARCHAR, format VARCHAR, loaded_at TIMESTAMP, read BIGINT,
-        loaded BIGINT, rejected BIGINT, duplicates BIGINT, confidence_set_null BIGINT, mapping VARCHAR,
-        problems VARCHAR, problems_total BIGINT, notes VARCHAR, PRIMARY KEY (dataset, file_id))""",
-    """CREATE TABLE IF NOT EXISTS ladder (
-        dataset VARCHAR, task_category VARCHAR, fast_model VARCHAR, strong_model VARCHAR, position BIGINT)""",
-    """CREATE TABLE IF NOT EXISTS models (
-        dataset VARCHAR, model VARCHAR, tier VARCHAR, tier_source VARCHAR,
-        input_usd_per_1m DOUBLE, output_usd_per_1m DOUBLE)""",
-    "CREATE TABLE IF NOT EXISTS mappings (signature VARCHAR PRIMARY KEY, mapping VARCHAR NOT NULL)",
-)
 
 
 class StoreError(TiertuneError):
@@ -134,7 +110,10 @@ def hardened(path: Path, staging: Path, spill: Path) -> duckdb.DuckDBPyConnectio
             connection.execute("SET allowed_configs = ['max_execution_time']")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
-            _create(connection)
+            prepared(connection)
+        except ForeignError as error:
+            connection.close()
+            raise StoreError(str(error)) from None
         except BaseException:
             connection.close()
             raise
@@ -173,35 +152,6 @@ def private_files() -> Iterator[None]:
             yield
         finally:
             os.umask(before)
-
-
-def _create(connection: duckdb.DuckDBPyConnection) -> None:
-    for statement in _LEDGERS:
-        connection.execute(statement)
-    for name, columns in TABLES.items():
-        fields = ", ".join(_field(column) for column in columns)
-        connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({fields})")
-        found = connection.execute(
-            """SELECT column_name FROM information_schema.columns
-               WHERE table_name = ? ORDER BY ordinal_position""",
-            [name],
-        ).fetchall()
-        if [row[0] for row in found] != [column.name for column in columns]:
-            raise StoreError(
-                "This database was made by another version of tiertune. Load the logs again into a new one: "
-                "--db other.duckdb."
-            )
-
-
-def _field(column: Column) -> str:
-    """Definition of a column; NaN and infinity are refused because they pass every threshold."""
-    text = f"{column.name} {column.sql_type}"
-    if column.name in {"dataset", "file_id", "request_id"}:
-        return f"{text} NOT NULL"
-    if column.sql_type != "DOUBLE":
-        return text
-    wanted = _RANGES.get(column.name.removeprefix("fast_").removeprefix("strong_"), "isfinite({0})")
-    return f"{text} CHECK ({wanted.format(column.name)})"
 
 
 def _quoted(text: str) -> str:

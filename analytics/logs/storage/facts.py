@@ -11,8 +11,9 @@ import duckdb
 import polars as pl
 
 from analytics.logs.schema import TABLES, Form
+from analytics.logs.storage import tables
 
-_WINDOW = "dataset = $dataset AND ($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)"
+_WINDOW = "($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)"
 
 _FACTS = f"""
     SELECT count(DISTINCT request_id), count(*), count(DISTINCT unit_id), count(unit_id), min(ts), max(ts),
@@ -20,22 +21,24 @@ _FACTS = f"""
         list(DISTINCT arm) FILTER (arm IS NOT NULL),
         list(DISTINCT experiment) FILTER (experiment IS NOT NULL),
         list(DISTINCT confidence_kind) FILTER (confidence_kind IS NOT NULL)
-    FROM decisions WHERE {_WINDOW}"""  # noqa: S608 - our own names only
+    FROM {tables.DECISIONS} WHERE {_WINDOW}"""  # noqa: S608 - our own names only
 
 # A request without confidence escalates. Equality keeps. No ts counts as oldest.
-_IN_FORCE = """
+_IN_FORCE = f"""
     WITH logged AS (
         SELECT *, last_value(threshold) OVER (
             PARTITION BY task_category, fast_model, strong_model
             ORDER BY coalesce(ts, TIMESTAMP '-infinity'), request_id
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS latest
-        FROM decisions WHERE dataset = $dataset AND threshold IS NOT NULL)
+        FROM {tables.DECISIONS} WHERE threshold IS NOT NULL)
     SELECT task_category, fast_model, strong_model, any_value(latest) AS threshold,
         count(DISTINCT threshold) AS distinct_thresholds, count(*) AS rows_with_threshold, max(ts) AS last_ts,
         avg((escalated = (confidence IS NULL OR confidence < threshold))::DOUBLE) AS served_as_logged,
         avg((escalated = (confidence IS NULL OR confidence < latest))::DOUBLE) AS served_under_latest
     FROM logged GROUP BY task_category, fast_model, strong_model
-    ORDER BY task_category NULLS LAST, fast_model, strong_model"""
+    ORDER BY task_category NULLS LAST, fast_model, strong_model"""  # noqa: S608
+
+_ROWS: dict[Form, str] = {"decisions": tables.DECISIONS, "calls": tables.CALLS, "grades": tables.GRADES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def facts(
         since: First moment that counts, UTC; None for no limit.
         until: First moment that no longer counts, UTC; None for no limit.
     """
-    window = {"dataset": dataset, "since": since, "until": until}
+    window = {"decisions": tables.of(cursor, dataset, "decisions"), "since": since, "until": until}
     found = cursor.execute(_FACTS, window).fetchone() or (0, 0, 0, 0, *[None] * 7)
     requests, rows, units, named, first, last, categories, pairs, arms, experiments, kinds = found
     files = cursor.execute("SELECT file_id, mapping FROM files WHERE dataset = ?", [dataset]).fetchall()
@@ -124,7 +127,9 @@ def in_force(cursor: duckdb.DuckDBPyConnection, dataset: str) -> pl.DataFrame:
         served_as_logged (share of rows with a known ``escalated`` that did what their own threshold
         says, null where none is known), served_under_latest (the same for the latest threshold).
     """
-    found: pl.DataFrame = cursor.sql(_IN_FORCE, params={"dataset": dataset}).pl()
+    found: pl.DataFrame = cursor.sql(
+        _IN_FORCE, params={"decisions": tables.of(cursor, dataset, "decisions")}
+    ).pl()
     return found
 
 
@@ -136,12 +141,12 @@ def coverage(cursor: duckdb.DuckDBPyConnection, dataset: str) -> pl.DataFrame:
         Of the calls for a call-level dataset, else of the decisions.
     """
     kind = cursor.execute("SELECT form FROM datasets WHERE name = ?", [dataset]).fetchone()
-    table: Form = kind[0] if kind else "decisions"
-    names = [column.name for column in TABLES[table] if column.mappable]
+    form: Form = kind[0] if kind else "decisions"
+    names = [column.name for column in TABLES[form] if column.mappable]
     counted = ", ".join(f"count({name})" for name in names)
     found = cursor.execute(
-        f"SELECT count(*), {counted} FROM {table} WHERE dataset = $dataset",  # noqa: S608 - our own names
-        {"dataset": dataset},
+        f"SELECT count(*), {counted} FROM {_ROWS[form]}",  # noqa: S608 - our own names
+        {form: tables.of(cursor, dataset, form)},
     ).fetchone() or (0, *[0] * len(names))
     rows = found[0]
     shares = [count / rows if rows else None for count in found[1:]]

@@ -1,4 +1,4 @@
-"""Rows of one converted file into the store's tables: duplicates, conflicts, folds, first rows of units.
+"""Rows of one converted file into a dataset's table: duplicates, conflicts, folds, first rows of units.
 
 Reads only what our own child process wrote. Every function runs inside the caller's transaction.
 """
@@ -10,15 +10,21 @@ import duckdb
 
 from analytics.logs.reading.staging import Problem
 from analytics.logs.schema import FOLDS, TABLES, Form
+from analytics.logs.storage import tables
 
 KEYS: dict[Form, tuple[str, ...]] = {
     "decisions": ("request_id", "fast_model", "strong_model"),
-    "calls": ("request_id", "model", "effort", "call_index"),
+    "calls": ("request_id", "model", "effort", "call_index", "call_id"),
+    "grades": ("request_id", "call_id", "unit_id", "model", "side", "grader", "ts"),
 }
-CONFLICT = "the same request id and model stand earlier with other values; the first is kept"
+CONFLICTS: dict[Form, str] = {
+    "decisions": "the same request id and models stand earlier with other values; the first is kept",
+    "calls": "the same request id and model stand earlier with other values; the first is kept",
+    "grades": "the same answer has another grade by the same grader at the same time; the first is kept",
+}
 
 _UNIT = "coalesce(unit_id, request_id)"
-FOLD = f"(('0x' || md5({_UNIT})[1:8])::UINTEGER % {FOLDS})::UTINYINT"
+FOLD = f"(('0x' || left(md5({_UNIT}), 8))::UINTEGER % {FOLDS})::UTINYINT"
 """First eight hex digits of the MD5 of the unit, modulo the number of folds: the same on every engine."""
 
 BOTH_GRADED = "(fast_correct IS NOT NULL AND strong_correct IS NOT NULL)"
@@ -26,13 +32,14 @@ BOTH_GRADED = "(fast_correct IS NOT NULL AND strong_correct IS NOT NULL)"
 _SOURCE = "read_parquet($path, file_row_number = true, hive_partitioning = false)"
 _DESCRIBE = f"DESCRIBE SELECT * FROM {_SOURCE}"  # noqa: S608 - our own names only
 
+# Twelve digits of an MD5 fit into a text without an allocation, and order request ids as all would.
+_FIRSTS = f"""
+    CREATE OR REPLACE TEMP TABLE firsts AS
+    SELECT arg_min(rowid, left(md5(request_id), 12)) AS row FROM {{table}} WHERE {BOTH_GRADED}
+    GROUP BY hash(fast_model, strong_model, {_UNIT})"""  # noqa: S608
 _UNIT_FIRST = f"""
-    WITH ranked AS (
-        SELECT rowid AS row, unit_first AS marked, row_number() OVER (
-            PARTITION BY fast_model, strong_model, {_UNIT} ORDER BY md5(request_id), request_id) = 1 AS first
-        FROM decisions WHERE dataset = $dataset AND {BOTH_GRADED})
-    UPDATE decisions SET unit_first = ranked.first FROM ranked
-    WHERE decisions.rowid = ranked.row AND ranked.first <> ranked.marked"""  # noqa: S608 - our own names only
+    UPDATE {{table}} SET unit_first = NOT unit_first
+    WHERE {BOTH_GRADED} AND unit_first <> (rowid IN (SELECT row FROM firsts))"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,77 +58,110 @@ class Ingested:
 
 
 def ingest_rows(
-    cursor: duckdb.DuckDBPyConnection, dataset: str, typed: Path, *, form: Form, file_id: str
+    cursor: duckdb.DuckDBPyConnection, key: int, typed: Path, *, form: Form, file_id: str
 ) -> Ingested:
     """Insert the rows of ``typed`` that are new; the first of several with one key counts, by line.
 
     Args:
         cursor: Inside a transaction.
-        dataset: Where the rows go.
+        key: Number of the dataset.
         typed: Parquet file with ``line`` and canonical columns of the form; absent ones are null.
-        form: ``decisions`` or ``calls``.
+        form: decisions, calls or grades.
         file_id: SHA-256 of the content that the rows came from.
     """
-    where = {"path": str(typed), "dataset": dataset}
-    described = cursor.execute(_DESCRIBE, {"path": str(typed)}).fetchall()
-    present = {str(row[0]) for row in described}
-    columns = _columns(form, present)
-    dropped = _dropped(cursor, where, form, columns)
-    selected = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
-    own = "$dataset AS dataset, $file_id AS file_id"
+    present = _present(cursor, typed, form)
+    dropped = _dropped(cursor, key, typed, form=form, present=present)
+    table = tables.ready(cursor, form, key, present)
+    own = "$file_id AS file_id"
     if form == "decisions":
         own += f", {FOLD} AS fold, {BOTH_GRADED} AS unit_first"
+    kept = ", ".join(present)
+    selected = ", ".join(f"{sql} AS {name}" for name, sql in _columns(form, present).items())
     new = "WHERE file_row_number NOT IN (SELECT row FROM dropped)" if dropped else ""
     inserted = cursor.execute(
-        f"INSERT INTO {form} BY NAME SELECT {own}, * FROM (SELECT {selected} FROM {_SOURCE} {new})",  # noqa: S608
-        {**where, "file_id": file_id},
+        f"INSERT INTO {table} BY NAME SELECT {own}, {kept} FROM (SELECT {selected} FROM {_SOURCE} {new})",  # noqa: S608
+        {"path": str(typed), "file_id": file_id},
     ).fetchone()
-    conflicts = [Problem(int(line), None, CONFLICT) for line, same in dropped if not same]
     cursor.execute("DROP TABLE IF EXISTS dropped")
+    conflicts = _conflicts(dropped, form)
     return Ingested(int(inserted[0]) if inserted else 0, len(dropped) - len(conflicts), conflicts)
 
 
-def mark_unit_first(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
+def foreseen_conflicts(
+    cursor: duckdb.DuckDBPyConnection, key: int | None, typed: Path, *, form: Form
+) -> list[Problem]:
+    """Rows of ``typed`` that would be refused because their key is taken by other content.
+
+    Args:
+        cursor: Inside a transaction, which is left as it was.
+        key: Number of the dataset; None for one that does not exist yet.
+        typed: The converted file.
+        form: Table that it is for.
+    """
+    present = _present(cursor, typed, form)
+    dropped = _dropped(cursor, key, typed, form=form, present=present)
+    cursor.execute("DROP TABLE IF EXISTS dropped")
+    return _conflicts(dropped, form)
+
+
+def mark_unit_first(cursor: duckdb.DuckDBPyConnection, key: int) -> None:
     """Mark, per pair, the row of each unit that has both grades and the smallest MD5 of its request id.
 
     Rows have to be marked already wherever both grades are known, which is all where there are no units.
     """
-    shared = cursor.execute(
-        "SELECT count(unit_id) > 0 FROM decisions WHERE dataset = $dataset", {"dataset": dataset}
-    ).fetchone()
-    if shared and shared[0]:
-        cursor.execute(_UNIT_FIRST, {"dataset": dataset})
+    held = set(tables.columns(cursor, "decisions", key))
+    if not {"unit_id", "fast_correct", "strong_correct"} <= held:
+        return
+    table = tables.name("decisions", key)
+    cursor.execute(_FIRSTS.format(table=table))
+    cursor.execute(_UNIT_FIRST.format(table=table))
+    cursor.execute("DROP TABLE firsts")
 
 
-def _columns(form: Form, present: set[str]) -> dict[str, str]:
+def _present(cursor: duckdb.DuckDBPyConnection, typed: Path, form: Form) -> list[str]:
+    """The form's columns that a converted file has, in the order of the schema."""
+    described = cursor.execute(_DESCRIBE, {"path": str(typed)}).fetchall()
+    found = {str(row[0]) for row in described}
+    return [column.name for column in TABLES[form] if column.mappable and column.name in found]
+
+
+def _conflicts(dropped: list[tuple[int, bool]], form: Form) -> list[Problem]:
+    return [Problem(int(line), None, CONFLICTS[form]) for line, same in dropped if not same]
+
+
+def _columns(form: Form, present: list[str]) -> dict[str, str]:
     """Canonical column -> SQL over the file. No user text is in it."""
     columns = {
         column.name: f"CAST({column.name if column.name in present else 'NULL'} AS {column.sql_type})"
         for column in TABLES[form]
         if column.mappable
     }
-    if form == "decisions":
+    if form == "decisions" and "policy_kind" in present:
         columns["policy_kind"] = f"coalesce({columns['policy_kind']}, 'cascade')"
     return columns
 
 
 def _dropped(
-    cursor: duckdb.DuckDBPyConnection, where: dict[str, str], form: Form, columns: dict[str, str]
+    cursor: duckdb.DuckDBPyConnection, key: int | None, typed: Path, *, form: Form, present: list[str]
 ) -> list[tuple[int, bool]]:
     """(line, whether the content is the same) of rows that repeat a key; their numbers are in ``dropped``.
 
     Keys are hashed first: only rows whose hash occurs twice are looked at in full, usually none.
     """
     keys = KEYS[form]
-    hashed = f"hash({', '.join(columns[key] for key in keys)})"
-    stored = f"hash({', '.join(keys)})"
+    columns = _columns(form, present)
+    stored = tables.columns(cursor, form, key) if key is not None else []
+    rows = {"decisions": tables.DECISIONS, "calls": tables.CALLS, "grades": tables.GRADES}[form]
+    table: dict[str, str] = {form: form if key is None or not stored else tables.name(form, key)}
+    hashed = f"hash({', '.join(columns[name] for name in keys)})"
+    known = f" UNION ALL SELECT hash({', '.join(keys)}) FROM {rows}" if stored else ""  # noqa: S608
     cursor.execute(
         f"""CREATE OR REPLACE TEMP TABLE suspects AS SELECT key FROM (
-            SELECT {hashed} AS key FROM {_SOURCE} UNION ALL
-            SELECT {stored} FROM {form} WHERE dataset = $dataset) GROUP BY key HAVING count(*) > 1""",  # noqa: S608
-        where,
+            SELECT {hashed} AS key FROM {_SOURCE}{known}) GROUP BY key HAVING count(*) > 1""",  # noqa: S608
+        {"path": str(typed), **(table if stored else {})},
     )
     if cursor.execute("SELECT count(*) FROM suspects").fetchone() == (0,):
+        cursor.execute("DROP TABLE suspects")
         return []
     selected = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
     cursor.execute(
@@ -129,16 +169,16 @@ def _dropped(
             SELECT {selected}, line, file_row_number AS row,
                 row_number() OVER (PARTITION BY {", ".join(keys)} ORDER BY line, file_row_number) AS place
             FROM {_SOURCE} WHERE {hashed} IN (SELECT key FROM suspects)""",  # noqa: S608
-        {"path": where["path"]},
+        {"path": str(typed)},
     )
-    same_key = " AND ".join(f"a.{key} IS NOT DISTINCT FROM b.{key}" for key in keys)
+    same_key = " AND ".join(f"a.{name} IS NOT DISTINCT FROM b.{name}" for name in keys)
     same = " AND ".join(f"a.{name} IS NOT DISTINCT FROM b.{name}" for name in columns if name not in keys)
     names = ", ".join(columns)
     cursor.execute(
         f"""CREATE OR REPLACE TEMP TABLE kept AS
-            SELECT {names}, -1::BIGINT AS row FROM {form}
-            WHERE dataset = $dataset AND {stored} IN (SELECT key FROM suspects)""",  # noqa: S608
-        {"dataset": where["dataset"]},
+            SELECT {names}, -1::BIGINT AS row FROM {rows}
+            WHERE hash({", ".join(keys)}) IN (SELECT key FROM suspects)""",  # noqa: S608
+        table,
     )
     cursor.execute(
         f"""INSERT INTO kept SELECT {names}, row FROM candidates AS a
@@ -150,6 +190,6 @@ def _dropped(
             WHERE a.row <> b.row"""  # noqa: S608
     )
     found = cursor.execute("SELECT line, same FROM dropped ORDER BY line, row").fetchall()
-    for table in ("suspects", "candidates", "kept"):
-        cursor.execute(f"DROP TABLE {table}")
+    for name in ("suspects", "candidates", "kept"):
+        cursor.execute(f"DROP TABLE {name}")
     return found

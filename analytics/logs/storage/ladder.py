@@ -14,12 +14,13 @@ import duckdb
 
 from analytics.errors import SchemaError
 from analytics.logs.schema import Form
+from analytics.logs.storage import tables
 
 LABEL = """CASE WHEN effort IS NULL OR effort = '' OR ends_with(model, '@' || effort) THEN model
     ELSE model || '@' || effort END"""
 """A model's label carries its effort, in ``calls``."""
 
-_CALLS = f"(SELECT *, {LABEL} AS label FROM calls WHERE dataset = $dataset)"  # noqa: S608 - our own names only
+_CALLS = f"(SELECT *, {LABEL} AS label FROM {tables.CALLS})"  # noqa: S608 - our own names only
 
 _MODEL_SETS = f"""
     SELECT category, labels, count(*) FROM (
@@ -37,6 +38,13 @@ _EVIDENCE = f"""
         SELECT model, (3 * input_usd_per_1m + output_usd_per_1m) / 4 AS list_price
         FROM models WHERE dataset = $dataset) ON model = label
     GROUP BY label, list_price"""  # noqa: S608
+
+
+_LOGGED = f"""
+    SELECT task_category, fast_model, strong_model,
+        row_number() OVER (PARTITION BY task_category ORDER BY fast_model, strong_model) - 1
+    FROM (SELECT DISTINCT task_category, fast_model, strong_model FROM {tables.DECISIONS})
+    ORDER BY task_category NULLS LAST, 4"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +144,9 @@ def confirm_ladder(cursor: duckdb.DuckDBPyConnection, dataset: str, pairs: Itera
         SchemaError: A pair has one model twice, or its fast model was never called.
     """
     chosen = tuple(dict.fromkeys(pairs))
-    called = {
-        row[0]
-        for row in cursor.execute(f"SELECT DISTINCT label FROM {_CALLS}", {"dataset": dataset}).fetchall()  # noqa: S608
-    }
+    labels = f"SELECT DISTINCT label FROM {_CALLS}"  # noqa: S608 - our own names only
+    calls = tables.of(cursor, dataset, "calls")
+    called = {row[0] for row in cursor.execute(labels, {"calls": calls}).fetchall()}
     found = ", ".join(sorted(called))
     if not chosen:
         raise SchemaError(f"A ladder needs a pair of models, for example FAST>STRONG. Found: {found}.")
@@ -159,13 +166,14 @@ def proposed_ladder(cursor: duckdb.DuckDBPyConnection, dataset: str) -> Ladder:
     request at all has two models, the steps lie between the models of each category and are not
     confirmed.
     """
+    calls = tables.of(cursor, dataset, "calls")
     called = [
         _Called(category, tuple(labels), int(requests))
-        for category, labels, requests in cursor.execute(_MODEL_SETS, {"dataset": dataset}).fetchall()
+        for category, labels, requests in cursor.execute(_MODEL_SETS, {"calls": calls}).fetchall()
     ]
     models = {
         label: _Model(*figures)
-        for label, *figures in cursor.execute(_EVIDENCE, {"dataset": dataset}).fetchall()
+        for label, *figures in cursor.execute(_EVIDENCE, {"dataset": dataset, "calls": calls}).fetchall()
     }
     order = _ordered(models)
     together = [found for found in called if len(found.labels) > 1]
@@ -249,14 +257,8 @@ def _pairs(steps: dict[str | None, set[tuple[int, int]]], order: list[str]) -> t
 
 
 def _logged_ladder(cursor: duckdb.DuckDBPyConnection, dataset: str) -> Ladder:
-    rows = cursor.execute(
-        """SELECT task_category, fast_model, strong_model,
-               row_number() OVER (PARTITION BY task_category ORDER BY fast_model, strong_model) - 1
-           FROM (SELECT DISTINCT task_category, fast_model, strong_model
-                 FROM decisions WHERE dataset = $dataset)
-           ORDER BY task_category NULLS LAST, 4""",
-        {"dataset": dataset},
-    ).fetchall()
+    decisions = tables.of(cursor, dataset, "decisions")
+    rows = cursor.execute(_LOGGED, {"decisions": decisions}).fetchall()
     return Ladder(
         tuple(Pair(*row) for row in rows), confirmed=True, reason="The log names both models itself."
     )

@@ -4,20 +4,21 @@ import duckdb
 
 from analytics.logs.prices import PER_MILLION, Overrides, Price, effort_of, price, tier_of
 from analytics.logs.schema import TIERS, Form
+from analytics.logs.storage import tables
 from analytics.logs.storage.ladder import LABEL
 
 _DIGITS = 12
 
 # A tier word of the log counts only where all calls of a model agree on it.
 _LABELS: dict[Form, str] = {
-    "decisions": """
+    "decisions": f"""
         SELECT DISTINCT model, NULL FROM (
-            SELECT fast_model AS model FROM decisions WHERE dataset = $dataset UNION ALL
-            SELECT strong_model FROM decisions WHERE dataset = $dataset)
-        WHERE model IS NOT NULL ORDER BY model""",
+            SELECT unnest([fast_model, strong_model]) AS model
+            FROM (SELECT DISTINCT fast_model, strong_model FROM {tables.DECISIONS}))
+        WHERE model IS NOT NULL ORDER BY model""",  # noqa: S608 - our own names only
     "calls": f"""
         SELECT {LABEL} AS label, CASE WHEN min(tier) = max(tier) THEN min(tier) END
-        FROM calls WHERE dataset = $dataset AND model IS NOT NULL GROUP BY label ORDER BY label""",  # noqa: S608
+        FROM {tables.CALLS} WHERE model IS NOT NULL GROUP BY label ORDER BY label""",  # noqa: S608
 }
 
 
@@ -41,7 +42,8 @@ def refresh_models(
         ).fetchall()
     }
     rows = []
-    for label, logged in cursor.execute(_LABELS[form], {"dataset": dataset}).fetchall():
+    table = {form: tables.of(cursor, dataset, form)}
+    for label, logged in cursor.execute(_LABELS[form], table).fetchall():
         tier, source, paid, sold = held.get(label, (None, None, None, None))
         found = _price(label, prices, None if paid is None or sold is None else (paid, sold))
         if source != "hand":

@@ -7,6 +7,7 @@ that came first.
 
 import duckdb
 
+from analytics.logs.storage import catalogue, tables
 from analytics.logs.storage.ingest import BOTH_GRADED, FOLD
 from analytics.logs.storage.ladder import LABEL
 
@@ -32,9 +33,9 @@ _STEPS = """steps AS (
 _SIDES = f"""
     CREATE OR REPLACE TEMP TABLE sides AS
     WITH called AS (
-        SELECT rowid AS row, {LABEL} AS label, request_id, call_index, ts, task_category, served, shadow,
+        SELECT row, {LABEL} AS label, request_id, call_index, ts, task_category, served, shadow,
             {", ".join(_SUMMED)}
-        FROM calls WHERE dataset = $dataset),
+        FROM {{calls}}),
     requests AS (
         SELECT request_id, min(task_category) AS category, min(label) = max(label) AS alone
         FROM called GROUP BY request_id),
@@ -43,8 +44,8 @@ _SIDES = f"""
             arg_max(row, (coalesce(call_index, -1), coalesce(ts, TIMESTAMP '-infinity'))) AS last,
             bool_or(served) AS was_served, bool_and(coalesce(shadow, false)) AS was_shadow, {_SUMS}
         FROM called GROUP BY request_id, label)
-    SELECT summed.*, category, alone, calls.* EXCLUDE (dataset, request_id)
-    FROM summed JOIN requests USING (request_id) JOIN calls ON calls.rowid = summed.last"""  # noqa: S608
+    SELECT summed.*, category, alone, c.* EXCLUDE (request_id, row)
+    FROM summed JOIN requests USING (request_id) JOIN {{calls}} AS c ON c.row = summed.last"""  # noqa: S608
 
 _MATCHED = f"""
     WITH {_STEPS},
@@ -82,12 +83,12 @@ def _side(alias: str, side: str, served: str) -> str:
 
 
 _DECISIONS = f"""
-    INSERT INTO decisions BY NAME {_MATCHED},
+    CREATE OR REPLACE TABLE {{table}} AS {_MATCHED},
     judged AS (
         SELECT matched.*, {_ESCALATED} AS escalated
         FROM matched LEFT JOIN sides AS f ON f.last = fast_row LEFT JOIN sides AS s ON s.last = strong_row)
     SELECT *, {FOLD} AS fold, {BOTH_GRADED} AS unit_first FROM (
-        SELECT $dataset AS dataset, coalesce(f.file_id, s.file_id) AS file_id, m.request_id,
+        SELECT coalesce(f.file_id, s.file_id) AS file_id, m.request_id,
             m.category AS task_category, fast_model, strong_model, escalated,
             coalesce(f.policy_kind, s.policy_kind, 'cascade') AS policy_kind,
             {_CONFIDENCE.format("confidence")} AS confidence,
@@ -117,9 +118,9 @@ def rebuild_decisions(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
         cursor: Inside a transaction.
         dataset: Name of a dataset of form ``calls``.
     """
-    cursor.execute("DELETE FROM decisions WHERE dataset = $dataset", {"dataset": dataset})
-    cursor.execute(_SIDES, {"dataset": dataset})
-    cursor.execute(_DECISIONS, {"dataset": dataset})
+    key = catalogue.key(cursor, dataset)
+    cursor.execute(_SIDES.format(calls=tables.with_row(cursor, "calls", key)))
+    cursor.execute(_DECISIONS.format(table=tables.name("decisions", key)), {"dataset": dataset})
     cursor.execute("DROP TABLE sides")
 
 
@@ -128,7 +129,8 @@ def strong_only_requests(cursor: duckdb.DuckDBPyConnection, dataset: str) -> int
 
     0 for a dataset of form ``decisions``.
     """
-    cursor.execute(_SIDES, {"dataset": dataset})
+    key = catalogue.key(cursor, dataset)
+    cursor.execute(_SIDES.format(calls=tables.with_row(cursor, "calls", key)))
     found = cursor.execute(_STRONG_ONLY, {"dataset": dataset}).fetchone()
     cursor.execute("DROP TABLE sides")
     return int(found[0]) if found else 0

@@ -1,0 +1,133 @@
+"""Databases of earlier versions, brought up to this one in a single transaction.
+
+Version 1 had one table of decisions and one of calls for all datasets; from version 2 on each dataset has
+its own (``tables``). ``meta`` says the version; version 1 had no such table.
+"""
+
+import duckdb
+
+from analytics.errors import TiertuneError
+from analytics.logs.schema import TABLES, Form
+from analytics.logs.storage import tables
+
+VERSION = 2
+
+_LEDGERS = (
+    "CREATE SEQUENCE IF NOT EXISTS versions",
+    "CREATE TABLE IF NOT EXISTS meta (name VARCHAR PRIMARY KEY, value VARCHAR)",
+    """CREATE TABLE IF NOT EXISTS datasets (
+        name VARCHAR PRIMARY KEY, form VARCHAR NOT NULL, created TIMESTAMP, version BIGINT NOT NULL,
+        ladder_confirmed BOOLEAN, ladder_by_hand BOOLEAN, ladder_reason VARCHAR, badge VARCHAR,
+        id BIGINT, graders VARCHAR)""",
+    """CREATE TABLE IF NOT EXISTS files (
+        dataset VARCHAR, file_id VARCHAR, name VARCHAR, format VARCHAR, loaded_at TIMESTAMP, read BIGINT,
+        loaded BIGINT, rejected BIGINT, duplicates BIGINT, confidence_set_null BIGINT, mapping VARCHAR,
+        problems VARCHAR, problems_total BIGINT, notes VARCHAR, form VARCHAR, passed VARCHAR,
+        answers VARCHAR, position BIGINT, PRIMARY KEY (dataset, file_id))""",
+    """CREATE TABLE IF NOT EXISTS ladder (
+        dataset VARCHAR, task_category VARCHAR, fast_model VARCHAR, strong_model VARCHAR, position BIGINT)""",
+    """CREATE TABLE IF NOT EXISTS models (
+        dataset VARCHAR, model VARCHAR, tier VARCHAR, tier_source VARCHAR,
+        input_usd_per_1m DOUBLE, output_usd_per_1m DOUBLE)""",
+    "CREATE TABLE IF NOT EXISTS mappings (signature VARCHAR PRIMARY KEY, mapping VARCHAR NOT NULL)",
+)
+_FIRST = frozenset({"datasets", "files", "ladder", "models", "mappings", "decisions", "calls"})
+
+
+class ForeignError(TiertuneError):
+    """The database was not made by tiertune, or by a later version of it; nothing in it was changed."""
+
+    kind = "input"
+
+
+def prepared(connection: duckdb.DuckDBPyConnection) -> int | None:
+    """Make the tables of this version; the version that was found if it was an earlier one, else None.
+
+    Raises:
+        ForeignError: Another program or a later version made it.
+    """
+    found = _version(connection)
+    if found == VERSION:
+        return None
+    if found is not None and found > VERSION:
+        raise ForeignError(
+            f"This database was made by a later version of tiertune (layout {found}; this one knows "
+            f"{VERSION}). Update tiertune, or use another database: --db other.duckdb."
+        )
+    connection.execute("BEGIN")
+    try:
+        if found == 1:
+            _from_first(connection)
+        for statement in _LEDGERS:
+            connection.execute(statement)
+        tables.create_templates(connection)
+        if found == 1:
+            _move_rows(connection)
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('layout', ?)", [str(VERSION)])
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    return found
+
+
+def _version(connection: duckdb.DuckDBPyConnection) -> int | None:
+    """The layout of a database; None for an empty one.
+
+    Raises:
+        ForeignError: It has other tables.
+    """
+    names = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    if not names:
+        return None
+    if "meta" in names:
+        found = connection.execute("SELECT value FROM meta WHERE name = 'layout'").fetchone()
+        if found and str(found[0]).isdigit():
+            return int(found[0])
+    elif names >= _FIRST:
+        return 1
+    raise ForeignError(
+        "This database was made by another program. Nothing was changed. Use another one: --db other.duckdb."
+    )
+
+
+def _from_first(connection: duckdb.DuckDBPyConnection) -> None:
+    for form in ("decisions", "calls"):
+        connection.execute(f"ALTER TABLE {form} RENAME TO {form}_first")
+    connection.execute("ALTER TABLE datasets ADD COLUMN id BIGINT")
+    connection.execute("ALTER TABLE datasets ADD COLUMN graders VARCHAR")
+    connection.execute("UPDATE datasets SET id = nextval('versions')")
+    for column in ("form VARCHAR", "passed VARCHAR", "answers VARCHAR", "position BIGINT"):
+        connection.execute(f"ALTER TABLE files ADD COLUMN {column}")
+    connection.execute("UPDATE files SET form = (SELECT form FROM datasets WHERE name = files.dataset)")
+
+
+def _move_rows(connection: duckdb.DuckDBPyConnection) -> None:
+    """Each dataset's rows into tables of its own, with the columns that have any value."""
+    for name, key in connection.execute("SELECT name, id FROM datasets").fetchall():
+        for form in TABLES:
+            if form != "grades":
+                _move(connection, form, str(name), int(key))
+    for form in ("decisions", "calls"):
+        connection.execute(f"DROP TABLE {form}_first")
+
+
+def _move(connection: duckdb.DuckDBPyConnection, form: Form, dataset: str, key: int) -> None:
+    held = {
+        row[0]
+        for row in connection.execute(f"SELECT column_name FROM (DESCRIBE {form}_first)").fetchall()  # noqa: S608
+    }
+    names = [column.name for column in TABLES[form] if column.name in held]
+    counted = ", ".join(f"count({name})" for name in names)
+    found = connection.execute(
+        f"SELECT count(*), {counted} FROM {form}_first WHERE dataset = ?",  # noqa: S608 - our own names only
+        [dataset],
+    ).fetchone() or (0,)
+    if not found[0]:
+        return
+    present = [name for name, count in zip(names, found[1:], strict=True) if count]
+    table = tables.ready(connection, form, key, present)
+    connection.execute(
+        f"INSERT INTO {table} BY NAME SELECT {', '.join(present)} FROM {form}_first WHERE dataset = ?",  # noqa: S608
+        [dataset],
+    )

@@ -1,0 +1,107 @@
+"""The tables that hold rows: one per dataset and form, with the columns that its files gave.
+
+``decisions``, ``calls`` and ``grades`` themselves are empty and have every column; a query reads a
+dataset's table and the empty one together, by name, so that absent columns are null. That costs nothing,
+while a stored column of nulls takes its time at every load. No name of a dataset is ever part of a query.
+"""
+
+from collections.abc import Iterable
+
+import duckdb
+
+from analytics.logs.schema import TABLES, Column, Form
+
+DECISIONS = "query_table(['decisions', $decisions], true)"
+CALLS = "query_table(['calls', $calls], true)"
+GRADES = "query_table(['grades', $grades], true)"
+
+_ALWAYS: dict[Form, frozenset[str]] = {
+    "decisions": frozenset({"file_id", "request_id", "fast_model", "strong_model", "fold", "unit_first"}),
+    "calls": frozenset({"file_id", "request_id", "model"}),
+    "grades": frozenset({"file_id", "correct"}),
+}
+_RANGES = {
+    "confidence": "{0} >= 0 AND {0} <= 1",
+    "correct": "{0} >= 0 AND {0} <= 1",
+    "propensity": "{0} > 0 AND {0} <= 1",
+    "sampling_probability": "{0} > 0 AND {0} <= 1",
+}
+
+
+def create_templates(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Make the empty tables that have every column."""
+    for form, columns in TABLES.items():
+        fields = ", ".join(f"{column.name} {column.sql_type}" for column in columns)
+        cursor.execute(f"CREATE OR REPLACE TABLE {form} ({fields})")
+
+
+def name(form: Form, key: int) -> str:
+    """Name of the table with a dataset's rows of one form, whether it exists or not."""
+    return f"{form}_{int(key)}"
+
+
+def of(cursor: duckdb.DuckDBPyConnection, dataset: str, form: Form) -> str:
+    """What to bind for ``$decisions`` and the like: a dataset's table, or the empty one where it has none."""
+    found = cursor.execute("SELECT id FROM datasets WHERE name = ?", [dataset]).fetchone()
+    return form if found is None else held(cursor, int(found[0]), form)
+
+
+def held(cursor: duckdb.DuckDBPyConnection, key: int, form: Form) -> str:
+    """A dataset's table by the dataset's number, or the empty one where it has none."""
+    return name(form, key) if columns(cursor, form, key) else form
+
+
+def columns(cursor: duckdb.DuckDBPyConnection, form: Form, key: int) -> list[str]:
+    """Columns that a dataset's table has, in order; empty where there is no such table."""
+    found = cursor.execute(
+        """SELECT column_name FROM duckdb_columns() WHERE table_name = ? AND NOT internal
+           ORDER BY column_index""",
+        [name(form, key)],
+    ).fetchall()
+    return [str(row[0]) for row in found]
+
+
+def ready(cursor: duckdb.DuckDBPyConnection, form: Form, key: int, present: Iterable[str]) -> str:
+    """Name of a dataset's table, made or widened so that it has the columns ``present``."""
+    existing = columns(cursor, form, key)
+    wanted = {*_ALWAYS[form], *present}
+    table = name(form, key)
+    if wanted <= set(existing):
+        return table
+    if existing:
+        cursor.execute(f"ALTER TABLE {table} RENAME TO {table}_narrow")
+    given = [column for column in TABLES[form] if column.name in wanted | set(existing)]
+    fields = ", ".join(_field(form, column) for column in given)
+    cursor.execute(f"CREATE TABLE {table} ({fields})")
+    if existing:
+        cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM {table}_narrow")  # noqa: S608 - our own names
+        cursor.execute(f"DROP TABLE {table}_narrow")
+    return table
+
+
+def drop(cursor: duckdb.DuckDBPyConnection, form: Form, key: int) -> None:
+    """Forget a dataset's rows of one form."""
+    cursor.execute(f"DROP TABLE IF EXISTS {name(form, key)}")
+
+
+def with_row(cursor: duckdb.DuckDBPyConnection, form: Form, key: int) -> str:
+    """A dataset's rows as a subquery: ``row`` (its place in the table) and every column of the form."""
+    existing = set(columns(cursor, form, key))
+    if not existing:
+        return f"(SELECT 0::BIGINT AS row, * FROM {form})"  # noqa: S608 - our own names only
+    selected = ", ".join(
+        column.name if column.name in existing else f"NULL::{column.sql_type} AS {column.name}"
+        for column in TABLES[form]
+    )
+    return f"(SELECT rowid AS row, {selected} FROM {name(form, key)})"  # noqa: S608 - our own names only
+
+
+def _field(form: Form, column: Column) -> str:
+    """Definition of a column; NaN and infinity are refused because they pass every threshold."""
+    text = f"{column.name} {column.sql_type}"
+    if column.name == "file_id" or (column.name == "request_id" and form != "grades"):
+        return f"{text} NOT NULL"
+    if column.sql_type != "DOUBLE":
+        return text
+    wanted = _RANGES.get(column.name.removeprefix("fast_").removeprefix("strong_"), "isfinite({0})")
+    return f"{text} CHECK ({wanted.format(column.name)})"
