@@ -8,8 +8,8 @@ import polars as pl
 
 from analytics.logs.dialects import table_of
 from analytics.logs.meaning.convert import TYPED, convert
+from analytics.logs.meaning.look import look
 from analytics.logs.meaning.mapping import Answers, proposal
-from analytics.logs.meaning.profile import profile
 from analytics.logs.reading.staging import ROWS, Staged
 
 BADINPUTS = Path(__file__).parent / "badinputs"
@@ -35,10 +35,15 @@ def stage(folder, columns, *, delimiter=","):
     return staged
 
 
+def profiled(folder, staged):
+    """Profiles of a staged file's columns."""
+    return look(folder, staged, Answers()).profiles
+
+
 def propose(folder, columns, *, saved=None, delimiter=",", **answers):
     """The proposal for a staged file."""
     staged = stage(folder, columns, delimiter=delimiter)
-    found = profile(folder, staged)
+    found = profiled(folder, staged)
     return proposal(staged, found, saved=saved, overrides=Answers(**answers))
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analytics.errors import SchemaError
+from analytics.logs.meaning.convert import Converted
+from analytics.logs.meaning.look import Look
 from analytics.logs.meaning.mapping import Answers, Mapping, Proposal, proposal, signature
-from analytics.logs.meaning.profile import ColumnProfile
 from analytics.logs.reading import child
 from analytics.logs.reading.staging import LIMITS, Staged, restored
 
@@ -25,15 +26,22 @@ class Inspection:
 
     Attributes:
         staged: How it was read.
-        profiles: What its values look like; ``mapping.proposal`` takes them again after an edit.
+        looked: What its values look like, and maybe its rows converted already.
         proposal: The mapping to confirm.
         folder: Private folder with ``rows.parquet`` and ``staged.json``.
+        prices: That the rows were converted with.
     """
 
     staged: Staged
-    profiles: list[ColumnProfile]
+    looked: Look
     proposal: Proposal
     folder: Path
+    prices: dict[str, tuple[float, float]]
+
+    def ready(self, mapping: Mapping, prices: dict[str, tuple[float, float]]) -> Converted | None:
+        """The rows converted by this mapping and these prices, if that is done already."""
+        same = self.looked.mapping == mapping and self.prices == prices
+        return self.looked.converted if same else None
 
     def discard(self) -> None:
         """Remove the private folder."""
@@ -82,9 +90,7 @@ def inspect(
                 "path": str(path.resolve()),
                 "folder": str(folder),
                 "name": name,
-                "encoding": answers.encoding,
-                "dialect": answers.dialect,
-                "wanted": sorted({source for sources in answers.map.values() for source in sources}),
+                "answers": answers.to_json(),
             },
             folder=folder,
             seconds=time_limit_s(path.stat().st_size),
@@ -92,11 +98,11 @@ def inspect(
             cancelled=cancelled,
         )
         staged = Staged.load(folder)
-        profiles: list[ColumnProfile] = restored(list[ColumnProfile], found)
+        looked: Look = restored(Look, found)
         saved = remembered(signature(staged.columns)) if remembered else None
         mapping = Mapping.from_json(saved) if saved else None
-        proposed = proposal(staged, profiles, saved=mapping, overrides=answers)
-        return Inspection(staged, profiles, proposed, folder)
+        proposed = proposal(staged, looked.profiles, saved=mapping, overrides=answers)
+        return Inspection(staged, looked, proposed, folder, dict(answers.prices))
 
 
 def _require_space(path: Path, folder: Path) -> None:

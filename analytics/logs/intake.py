@@ -60,6 +60,9 @@ def convert(
         SchemaError: The rows cannot be converted.
         Cancelled: Stopped by ``cancelled``.
     """
+    ready = inspection.ready(mapping, prices or {})
+    if ready is not None:
+        return ready
     found = child.result(
         "convert",
         {"folder": str(inspection.folder), "mapping": mapping.to_json(), "prices": prices or {}},
@@ -102,9 +105,12 @@ def loaded(
     staged, typed = inspection.staged, inspection.folder / TYPED
     rejected = staged.rejected + converted.rejected
     rejects, changes = _problems(staged, converted)
-    if not accept_rejects:
-        foreseen = store.foreseen_conflicts(dataset, typed, form=converted.form, file_id=staged.file_id)
-        refuse_many_rejects(staged.read, rejected + len(foreseen), [*rejects, *foreseen])
+
+    def judge(conflicts: list[Problem]) -> None:
+        if not accept_rejects:
+            refuse_many_rejects(staged.read, rejected + len(conflicts), [*rejects, *conflicts])
+
+    judge([])
     notes = list(dict.fromkeys([*staged.notes, *inspection.proposal.notes, *converted.notes]))
     problems_total = staged.problems_total + converted.problems_total
     stored = store.ingest(
@@ -123,6 +129,7 @@ def loaded(
         notes=notes,
         badge=badge,
         prices=prices,
+        judge=judge,
     )
     return FileReport(
         file=staged.file_name,

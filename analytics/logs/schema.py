@@ -94,7 +94,6 @@ DECISIONS: tuple[Column, ...] = (
     Column("correct_source", "VARCHAR", "human, judge, exact or feedback"),
     *_GROUPS,
     Column("fold", "UTINYINT", "stable hash of the unit, 0 to 19", mappable=False),
-    Column("unit_first", "BOOLEAN", "one hashed row per unit", mappable=False),
 )
 
 CALLS: tuple[Column, ...] = (

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Self
@@ -29,7 +29,7 @@ from analytics.logs.storage.database import (
     private_folders,
     transaction,
 )
-from analytics.logs.storage.ingest import Ingested, foreseen_conflicts, ingest_rows, mark_unit_first
+from analytics.logs.storage.ingest import Ingested, ingest_rows
 from analytics.logs.storage.ladder import Ladder, Pair
 from analytics.logs.storage.models import refresh_models
 
@@ -125,6 +125,7 @@ class Store:
         notes: Sequence[str] = (),
         badge: str | None = None,
         prices: Overrides | None = None,
+        judge: Callable[[list[Problem]], None] = lambda _: None,
     ) -> Ingested:
         """Load one converted file, all of it or nothing; the same file again changes nothing.
 
@@ -144,6 +145,7 @@ class Store:
             notes: Sentences about how the file was read.
             badge: Shown beside the dataset's name everywhere.
             prices: Input and output price in USD per million tokens by model.
+            judge: Called with the conflicts before anything is kept; what it raises leaves nothing behind.
 
         Returns:
             What was loaded; ``conflicts`` count as rejected.
@@ -164,12 +166,12 @@ class Store:
             )
             key = catalogue.key(cursor, dataset)
             found = ingest_rows(cursor, key, typed_parquet, form=form, file_id=file_id)
+            judge(found.conflicts)
             if found.loaded:
                 refresh_models(cursor, dataset, form, prices=prices)
                 ladders.refresh_ladder(cursor, dataset, form)
                 if form == "calls":
                     pairing.rebuild_decisions(cursor, dataset)
-                mark_unit_first(cursor, key)
             total = len(problems) if problems_total is None else problems_total
             shown = [*problems, *found.conflicts][: LIMITS.problems]
             cursor.execute(
@@ -184,24 +186,6 @@ class Store:
             )
             catalogue.changed(cursor, dataset)
             return found
-
-    def foreseen_conflicts(
-        self, dataset: str, typed_parquet: Path, *, form: Form, file_id: str
-    ) -> list[Problem]:
-        """Rows of a converted file that ``ingest`` would refuse because their key is taken by other content.
-
-        Args:
-            dataset: Name of the dataset, which may be new.
-            typed_parquet: In ``staging``.
-            form: Table that it is for.
-            file_id: SHA-256 of the content; a file that is loaded already has no conflicts.
-        """
-        with self.cursor() as cursor:
-            if catalogue.has_file(cursor, dataset, file_id):
-                return []
-            known = catalogue.form(cursor, dataset) is not None
-            key = catalogue.key(cursor, dataset) if known else None
-            return foreseen_conflicts(cursor, key, typed_parquet, form=form)
 
     def rename(self, dataset: str, name: str) -> None:
         """Give a dataset another name.
@@ -283,7 +267,6 @@ class Store:
                 )
             ladders.confirm_ladder(cursor, dataset, pairs)
             pairing.rebuild_decisions(cursor, dataset)
-            mark_unit_first(cursor, catalogue.key(cursor, dataset))
             catalogue.changed(cursor, dataset)
 
     def strong_only_requests(self, dataset: str) -> int:

@@ -18,8 +18,13 @@ MOST_PROBABILITIES = 100
 KEYS = (
     "task_category", "fast_model", "strong_model", "policy_kind", "confidence_kind", "experiment", "arm",
     "fold", "confidence", "propensity", "sampling_probability", "fast_graded", "strong_graded",
-    "fast_cost_known", "strong_cost_known", "escalated", "unit_first",
+    "fast_cost_known", "strong_cost_known", "escalated",
 )  # fmt: skip
+UNIT_FIRST = "unit_first"
+"""A key on request: true for the row of a unit and pair with both grades and the smallest MD5 of its id.
+
+Tests that need one row per user ask for it; finding it takes as long as all other cells together.
+"""
 
 # Grades in between are rounded by one hash per request, the same for both sides, so that their
 # expectation stays (CERTIFICATE: exact tests need counts). Grades of 0 and 1 need no hash.
@@ -88,6 +93,16 @@ _SOURCES = {
     "table": "query_table(['decisions', $source], true)",
     "file": "read_parquet($source, hive_partitioning = false)",
 }
+# Units are told apart over the whole log, whatever the window.
+_MARKED = """(
+    WITH log AS (SELECT *, coalesce(unit_id, request_id) AS unit FROM {source}),
+    firsts AS (
+        SELECT fast_model, strong_model, unit, min(md5(request_id)) AS first
+        FROM log WHERE {both} GROUP BY ALL)
+    SELECT log.*, coalesce({both} AND md5(request_id) = first, false) AS unit_first
+    FROM log LEFT JOIN firsts ON log.unit = firsts.unit
+        AND log.fast_model IS NOT DISTINCT FROM firsts.fast_model
+        AND log.strong_model IS NOT DISTINCT FROM firsts.strong_model)"""
 _WINDOW = "($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)"
 
 
@@ -104,13 +119,16 @@ _SAMPLED = ("propensity", "sampling_probability")
 
 
 def _collapse(kind: str, keys: Sequence[str], sums: Sequence[str]) -> str:
-    unknown = [name for name in (*keys, *sums) if name not in KEYS and name not in SUMS]
+    unknown = [name for name in (*keys, *sums) if name not in (*KEYS, *SUMS, UNIT_FIRST)]
     if unknown:
         raise ValueError(f"cells have no columns {', '.join(unknown)}")
     columns = [f"{_COMPUTED.get(key, key)} AS {key}" for key in keys]
     columns += [f"{_SUMS[name]} AS {name}" for name in sums]
     positions = ", ".join(str(position + 1) for position in range(len(keys)))
-    return f"SELECT {', '.join(columns)} FROM {_SOURCES[kind]} WHERE {_WINDOW} GROUP BY {positions}"  # noqa: S608
+    source = _SOURCES[kind]
+    if UNIT_FIRST in keys:
+        source = _MARKED.format(source=source, both=_BOTH)
+    return f"SELECT {', '.join(columns)} FROM {source} WHERE {_WINDOW} GROUP BY {positions}"  # noqa: S608
 
 
 _PROBABILITIES = {
@@ -139,7 +157,8 @@ def cells(
             ``decisions``.
         since: First moment that counts, UTC; None for no limit.
         until: First moment that no longer counts, UTC; None for no limit.
-        keys: Some of ``KEYS``, for a question that needs no more: fewer and larger cells.
+        keys: Some of ``KEYS``, for a question that needs no more: fewer and larger cells; or
+            ``UNIT_FIRST`` beside them.
         sums: Some of ``SUMS``; each one left out saves time.
 
     Returns:
@@ -163,7 +182,7 @@ def cells(
 def added(parts: list[pl.DataFrame]) -> pl.DataFrame:
     """Cells of the whole from the cells of its parts."""
     whole = pl.concat(parts)
-    keys = [name for name in whole.columns if name in KEYS]
+    keys = [name for name in whole.columns if name not in SUMS]
     return whole.group_by(keys).agg(pl.exclude(keys).sum())
 
 

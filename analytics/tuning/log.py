@@ -185,7 +185,7 @@ def _one_kind(frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
 
 def _without_unused_keys(frame: pl.DataFrame) -> pl.DataFrame:
     """Cells added up over the keys that no curve distinguishes."""
-    dropped = ("confidence_kind", "propensity", "unit_first", "experiment", "arm")
+    dropped = ("confidence_kind", "propensity", "experiment", "arm")
     keys = [key for key in frame.columns if key not in SUMS and key not in dropped]
     return frame.group_by(keys).agg(pl.col(SUMS).sum())
 

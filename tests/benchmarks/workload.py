@@ -40,7 +40,6 @@ _VALUES = {
     "escalated": "m < $missing OR k < 60",
     "unit_id": "'user-' || u",
     "fold": "(('0x' || md5('user-' || u)[1:8])::UINTEGER % 20)::UTINYINT",
-    "unit_first": "hash(i, 10) % $per_unit = 0",
 }  # fmt: skip
 _UPLOADED = (
     "request_id", "ts", "task_category", "fast_model", "strong_model", "confidence", "fast_correct",

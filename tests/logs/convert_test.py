@@ -5,12 +5,11 @@ import datetime as dt
 import duckdb
 import polars as pl
 import pytest
-from staged_rows import bad_input, columns_of, load, propose, stage
+from staged_rows import bad_input, columns_of, load, profiled, propose, stage
 
 from analytics.errors import SchemaError
 from analytics.logs.meaning.convert import TYPED, convert
 from analytics.logs.meaning.mapping import Answers, Mapping, proposal
-from analytics.logs.meaning.profile import profile
 from analytics.logs.reading.staging import Problem
 from analytics.logs.schema import TABLES
 
@@ -293,7 +292,7 @@ def test_progress_counts_staged_rows_and_batches_agree(tmp_path):
         "confidence": [f"0.{at}" for at in range(rows)],
     }
     staged = stage(tmp_path, columns)
-    made = proposal(staged, profile(tmp_path, staged), overrides=Answers())
+    made = proposal(staged, profiled(tmp_path, staged), overrides=Answers())
     seen = []
     report = convert(tmp_path, made.mapping, progress=seen.append)
     assert (seen[-1], report.rows) == (rows, rows)

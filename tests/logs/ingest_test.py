@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from stores import load, rows
 
 from analytics.logs.reading.staging import Problem
+from analytics.logs.storage import tables
 from analytics.logs.store import Store
+from analytics.tuning.cells import UNIT_FIRST, cells
 
 
 def decision(request, **more):
@@ -160,8 +162,20 @@ def first_rows(log):
 
 
 def marked(store):
-    query = "SELECT fast_model, strong_model, request_id FROM decisions WHERE unit_first ORDER BY ALL"
-    return rows(store, query)
+    """Requests of the cells that are marked; each row has a confidence of its own, so cells are rows."""
+    with store.cursor() as cursor:
+        found = cells(
+            cursor,
+            tables.of(cursor, "d", "decisions"),
+            keys=("fast_model", "strong_model", "confidence", UNIT_FIRST),
+            sums=("n",),
+        )
+    requests = dict(rows(store, "SELECT confidence, request_id FROM decisions"))
+    assert found["n"].to_list() == [1] * found.height
+    return sorted(
+        (row["fast_model"], row["strong_model"], requests[row["confidence"]])
+        for row in found.filter("unit_first").iter_rows(named=True)
+    )
 
 
 def test_one_row_of_each_unit_is_marked_over_all_files(store):
@@ -172,6 +186,7 @@ def test_one_row_of_each_unit_is_marked_over_all_files(store):
             chance.choice([None, "u1", "u2", "u3", "u4"]),
             strong_model=chance.choice("st"),
             strong_correct=chance.choice([None, 0.0, 1.0]),
+            confidence=number / 120,
         )
         for number in range(120)
     ]
@@ -182,11 +197,9 @@ def test_one_row_of_each_unit_is_marked_over_all_files(store):
 
 
 def test_without_units_every_row_with_both_grades_is_marked(store):
-    load(
-        store, "d", [graded("a", None), graded("b", None), decision("c", fast_correct=1.0)], form="decisions"
-    )
+    log = [graded("a", None, confidence=0.1), graded("b", None, confidence=0.2)]
+    load(store, "d", [*log, decision("c", fast_correct=1.0, confidence=0.3)], form="decisions")
     assert [row[2] for row in marked(store)] == ["a", "b"]
-    assert rows(store, "SELECT count(*) FROM decisions WHERE unit_first IS NULL") == [(0,)]
 
 
 @settings(max_examples=40)
@@ -207,5 +220,5 @@ def test_parts_of_a_log_are_the_whole_and_every_row_is_accounted_for(drawn):
         for part in sorted(parts):
             found = load(store, "parts", parts[part], form="decisions", file=f"{part}.csv")
             assert found.loaded + found.duplicates + len(found.conflicts) == len(parts[part])
-        query = "SELECT request_id, confidence, fold, unit_first FROM decisions WHERE dataset = ? ORDER BY 1"
+        query = "SELECT request_id, confidence, fold FROM decisions WHERE dataset = ? ORDER BY 1"
         assert rows(store, query, "whole") == rows(store, query, "parts")

@@ -1,13 +1,11 @@
 """What values look like, and which columns identify a row. Counts are by hand."""
 
-from staged_rows import bad_input, columns_of, stage
-
-from analytics.logs.meaning.profile import profile
+from staged_rows import bad_input, columns_of, profiled, stage
 
 
 def profiles(folder, columns):
     staged = stage(folder, columns)
-    return {one.name: one for one in profile(folder, staged)}
+    return {one.name: one for one in profiled(folder, staged)}
 
 
 def only(folder, *values):

@@ -23,7 +23,7 @@ from analytics.logs.reading.staging import Problem, Staged
 from analytics.logs.schema import TABLES, Form
 
 TYPED = "typed.parquet"
-BATCH = 100_000
+BATCH = 400_000
 
 _TYPES: dict[str, pl.DataType] = {
     "VARCHAR": pl.String(),
@@ -69,10 +69,7 @@ def convert(
     prices: Mapping[str, tuple[float, float]] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Converted:
-    """Write ``typed.parquet`` beside ``rows.parquet``: ``line`` and the columns of the mapping's form.
-
-    ``dataset``, ``file_id``, ``fold`` and ``unit_first`` are left to the store. Rejected rows are not
-    written. A cost that is not logged is computed where input and output tokens and a price are known.
+    """Write ``typed.parquet`` from the staged rows by a confirmed mapping.
 
     Args:
         folder: The private folder, with ``rows.parquet`` and ``staged.json``.
@@ -85,28 +82,79 @@ def convert(
             value of its field.
     """
     staged = Staged.load(folder)
-    reason = refusal(mapping, staged.columns)
-    if reason:
-        raise SchemaError(reason)
-    batches = _Batches(folder, staged, mapping, Prices(prices or {}))
-    done = written = 0
-    with ThreadPoolExecutor(THREADS) as pool, _TypedFile(folder / TYPED, batches.empty()) as out:
-        for rows in staged_rows.batches(folder, staged, batches.wanted, size=BATCH):
-            frame = batches.typed(rows, pool)
-            out.write(frame)
-            done, written = done + rows.height, written + frame.height
+    with (
+        ThreadPoolExecutor(THREADS) as pool,
+        Conversion(folder, staged, mapping, prices=prices) as conversion,
+    ):
+        for rows in staged_rows.batches(folder, staged, conversion.positions, size=BATCH):
+            conversion.add(rows, pool)
             if progress:
-                progress(done)
-    faults = batches.faults
-    return Converted(
-        mapping.form,
-        written,
-        done - written,
-        faults.confidence_set_null,
-        faults.problems(),
-        faults.total,
-        [*faults.notes(), *batches.notes()],
-    )
+                progress(conversion.done)
+        return conversion.converted()
+
+
+class Conversion:
+    """``typed.parquet`` while it is written: ``line`` and the columns of the form that can have a value.
+
+    ``file_id`` and ``fold`` are left to the store. Rejected rows are not written. A cost that is not logged
+    is computed where input and output tokens and a price are known.
+
+    Args:
+        folder: The private folder.
+        staged: As the file was read.
+        mapping: What the columns mean.
+        prices: Model -> (input, output) price in USD per million tokens, over the price map.
+
+    Attributes:
+        positions: Columns of the file that are needed.
+        done: Rows taken so far.
+
+    Raises:
+        SchemaError: The mapping gives no fact, or a constant is no value of its field.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        staged: Staged,
+        mapping: ColumnMapping,
+        *,
+        prices: Mapping[str, tuple[float, float]] | None = None,
+    ) -> None:
+        reason = refusal(mapping, staged.columns)
+        if reason:
+            raise SchemaError(reason)
+        self._mapping = mapping
+        self._batches = _Batches(folder, staged, mapping, Prices(prices or {}))
+        self._file = _TypedFile(folder / TYPED, self._batches.empty())
+        self.positions, self.done, self._written = self._batches.wanted, 0, 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, rows: pl.DataFrame, pool: ThreadPoolExecutor) -> None:
+        """Take the next rows: ``line`` and ``c{position}`` of every position."""
+        frame = self._batches.typed(rows, pool)
+        self._file.write(frame)
+        self.done += rows.height
+        self._written += frame.height
+
+    def converted(self) -> Converted:
+        """What became of the rows, once all are written."""
+        self._file.close()
+        faults = self._batches.faults
+        return Converted(
+            self._mapping.form,
+            self._written,
+            self.done - self._written,
+            faults.confidence_set_null,
+            faults.problems(),
+            faults.total,
+            [*faults.notes(), *self._batches.notes()],
+        )
 
 
 class _TypedFile:
@@ -114,16 +162,18 @@ class _TypedFile:
 
     def __init__(self, path: Path, empty: pl.DataFrame) -> None:
         self._schema = empty.to_arrow().schema
-        repeated = [name for name in empty.columns if empty.schema[name] == pl.String and name not in _UNIQUE]
+        texts = [name for name in empty.columns if empty.schema[name] == pl.String]
         self._writer = pq.ParquetWriter(
-            path, self._schema, compression="lz4", use_dictionary=repeated, write_statistics=False
+            path,
+            self._schema,
+            compression={name: "lz4" if name in texts else "none" for name in empty.columns},
+            use_dictionary=[name for name in texts if name not in _UNIQUE],
+            write_statistics=False,
         )
         self._behind = Behind()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Write what is waiting and the footer; twice does no harm."""
         try:
             self._behind.close()
         finally:
@@ -267,9 +317,11 @@ class _Batches:
         """What follows from the row itself: its id, labels, one-sided outcomes, failures, priced costs."""
         if self.mapping.form == "grades":
             return frame
-        self.without_id += frame["request_id"].null_count() if "request_id" in self.mapping.columns else 0
-        line_id = pl.concat_str([pl.lit(self.file_id), pl.col("line").cast(pl.String)], separator=":")
-        frame = frame.with_columns(pl.coalesce("request_id", line_id))
+        without = frame["request_id"].null_count()
+        if without:
+            self.without_id += without if "request_id" in self.mapping.columns else 0
+            line_id = pl.concat_str([pl.lit(self.file_id), pl.col("line").cast(pl.String)], separator=":")
+            frame = frame.with_columns(pl.coalesce("request_id", line_id))
         if self.mapping.form == "calls":
             return self.prices.fill(_failed(_labelled(frame)))
         if self.dialect.one_side:

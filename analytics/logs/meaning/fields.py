@@ -83,7 +83,8 @@ def typed(name: str, column: pl.Series, reading: Reading) -> Field:
     base = bare(name)
     plain = _plain(base, column, reading)
     if plain is not None:
-        return plain, []
+        empty = base == "confidence" and plain.null_count()
+        return plain, [Fault(plain.is_null(), EMPTY, rejects=False)] if empty else []
     text = as_text(column)
     if base in _KINDS:
         return _word(text, base)
@@ -118,9 +119,8 @@ def _plain_number(base: str, column: pl.Series, reading: Reading) -> pl.Series |
     if not numeric or reading.decimal != "." or reading.unit not in as_is:
         return None
     values = column.cast(pl.Float64, strict=False)
-    if values.null_count() != column.null_count() or not _within(values, low, high):
-        return None
-    return None if base == "confidence" and values.null_count() else values
+    same = values.null_count() == column.null_count() and _within(values, low, high)
+    return values if same else None
 
 
 def _within(values: pl.Series, low: Any, high: Any) -> bool:

@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,6 @@ Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.uint32]
 Flags = npt.NDArray[np.bool_]
 
-THREADS = 2
 DISTINCT = 1_000
 VALUES = 40
 PROFILED = 400
@@ -110,44 +108,51 @@ class ColumnProfile:
     ordered_by: str | None = None
 
 
-def profile(
-    folder: Path, staged: Staged, *, progress: Callable[[int], None] = lambda _: None
-) -> list[ColumnProfile]:
-    """One profile per source column, in the order of ``staged.columns``.
+class Profiles:
+    """Profiles of a file's columns while its rows pass by. Runs in the child process.
 
-    Reads the rows once in batches; beyond 400 columns only those with known names are looked at, the
-    others have a name and a position. Runs in the child process.
+    Beyond 400 columns only those with known names are looked at; the others have a name and a position.
 
     Args:
         folder: The private folder.
         staged: As the file was read.
-        progress: Called with the rows looked at so far.
 
-    Raises:
-        SchemaError: The file is damaged, which shows only now where its own columns are the staged rows.
-        NotPlainError: They cannot be.
+    Attributes:
+        positions: Columns that are looked at.
     """
-    dialect = DIALECTS[staged.dialect]
-    looked_at = keys.known_first(dialect, staged.columns)[:PROFILED]
-    counts = {position: _Counts(_matters(dialect, staged.columns[position])) for position in looked_at}
-    ids = keys.IdCheck(dialect, {position: staged.columns[position] for position in looked_at})
-    done = 0
-    with ThreadPoolExecutor(THREADS) as pool:
-        for batch in staged_rows.batches(folder, staged, looked_at, checked=True):
-            added = [pool.submit(counts[at].add, batch[f"c{at}"]) for at in looked_at]
-            ids.add(batch)
-            for one in added:
-                one.result()
-            done += batch.height
-            progress(done)
-    distinct = {at: len(counts[at].distinct) for at in looked_at}
-    found = ids.key() or keys.keys(folder, staged, dialect, distinct)
-    return [
-        counts[position].profile(name, position, found.get(position))
-        if position in counts
-        else ColumnProfile(name, position)
-        for position, name in enumerate(staged.columns)
-    ]
+
+    def __init__(self, folder: Path, staged: Staged) -> None:
+        self._folder, self._staged, self._dialect = folder, staged, DIALECTS[staged.dialect]
+        self.positions = keys.known_first(self._dialect, staged.columns)[:PROFILED]
+        self._counts = {at: _Counts(_matters(self._dialect, staged.columns[at])) for at in self.positions}
+        self._ids = keys.IdCheck(self._dialect, {at: staged.columns[at] for at in self.positions})
+
+    def add(self, batch: pl.DataFrame, pool: ThreadPoolExecutor) -> None:
+        """Take the next rows: ``c{position}`` of every position."""
+        added = [pool.submit(self._counts[at].add, batch[f"c{at}"]) for at in self.positions]
+        self._ids.add(batch)
+        for one in added:
+            one.result()
+
+    def so_far(self) -> list[ColumnProfile]:
+        """Profiles of the rows that have passed; what identifies a row is open."""
+        return self._profiles({})
+
+    def found(self) -> list[ColumnProfile]:
+        """One profile per source column, in the order of ``staged.columns``."""
+        key = self._ids.key()
+        if key is None:
+            distinct = {at: len(self._counts[at].distinct) for at in self.positions}
+            key = keys.keys(self._folder, self._staged, self._dialect, distinct)
+        return self._profiles(key)
+
+    def _profiles(self, key: dict[int, keys.Key]) -> list[ColumnProfile]:
+        return [
+            self._counts[position].profile(name, position, key.get(position))
+            if position in self._counts
+            else ColumnProfile(name, position)
+            for position, name in enumerate(self._staged.columns)
+        ]
 
 
 def _matters(dialect: Dialect, name: str) -> bool:

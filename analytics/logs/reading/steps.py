@@ -62,33 +62,34 @@ def _outcome(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 def _inspect(payload: dict[str, Any], progress: Progress) -> Any:
     from analytics.logs.dialects import DIALECTS  # noqa: PLC0415 - each step loads only what it needs
-    from analytics.logs.meaning.profile import ColumnProfile, profile  # noqa: PLC0415
+    from analytics.logs.meaning.answers import Answers  # noqa: PLC0415
+    from analytics.logs.meaning.look import Look, look  # noqa: PLC0415
     from analytics.logs.reading.reader_parquet import NotPlainError  # noqa: PLC0415
     from analytics.logs.reading.readers import staged_file  # noqa: PLC0415
 
-    folder = Path(payload["folder"])
+    folder, answers = Path(payload["folder"]), Answers.from_json(payload["answers"])
 
-    def read(*, copied: bool) -> list[ColumnProfile]:
+    def read(*, copied: bool) -> Look:
         staged = staged_file(
             Path(payload["path"]),
             folder,
             name=payload["name"],
-            encoding=payload["encoding"],
-            wanted=tuple(payload["wanted"]),
-            given=DIALECTS[payload["dialect"]] if payload["dialect"] else None,
+            encoding=answers.encoding,
+            wanted=tuple(sorted({source for sources in answers.map.values() for source in sources})),
+            given=DIALECTS[answers.dialect] if answers.dialect else None,
             copied=copied,
             progress=lambda done: progress(done, "reading"),
         )
         for copy in ("content", "text"):
             if staged.source != str(folder / copy):
                 (folder / copy).unlink(missing_ok=True)
-        return profile(folder, staged, progress=lambda done: progress(done, "looking at values"))
+        return look(folder, staged, answers, progress=lambda done: progress(done, "looking at values"))
 
     try:
         found = read(copied=False)
     except NotPlainError:
         found = read(copied=True)
-    return [dataclasses.asdict(column) for column in found]
+    return dataclasses.asdict(found)
 
 
 def _convert(payload: dict[str, Any], progress: Progress) -> Any:

@@ -1,4 +1,4 @@
-"""Rows of one converted file into a dataset's table: duplicates, conflicts, folds, first rows of units.
+"""Rows of one converted file into a dataset's table: duplicates, conflicts, folds.
 
 Reads only what our own child process wrote. Every function runs inside the caller's transaction.
 """
@@ -27,19 +27,8 @@ _UNIT = "coalesce(unit_id, request_id)"
 FOLD = f"(('0x' || left(md5({_UNIT}), 8))::UINTEGER % {FOLDS})::UTINYINT"
 """First eight hex digits of the MD5 of the unit, modulo the number of folds: the same on every engine."""
 
-BOTH_GRADED = "(fast_correct IS NOT NULL AND strong_correct IS NOT NULL)"
-
 _SOURCE = "read_parquet($path, file_row_number = true, hive_partitioning = false)"
 _DESCRIBE = f"DESCRIBE SELECT * FROM {_SOURCE}"  # noqa: S608 - our own names only
-
-# Twelve digits of an MD5 fit into a text without an allocation, and order request ids as all would.
-_FIRSTS = f"""
-    CREATE OR REPLACE TEMP TABLE firsts AS
-    SELECT arg_min(rowid, left(md5(request_id), 12)) AS row FROM {{table}} WHERE {BOTH_GRADED}
-    GROUP BY hash(fast_model, strong_model, {_UNIT})"""  # noqa: S608
-_UNIT_FIRST = f"""
-    UPDATE {{table}} SET unit_first = NOT unit_first
-    WHERE {BOTH_GRADED} AND unit_first <> (rowid IN (SELECT row FROM firsts))"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,50 +61,17 @@ def ingest_rows(
     present = _present(cursor, typed, form)
     dropped = _dropped(cursor, key, typed, form=form, present=present)
     table = tables.ready(cursor, form, key, present)
-    own = "$file_id AS file_id"
-    if form == "decisions":
-        own += f", {FOLD} AS fold, {BOTH_GRADED} AS unit_first"
-    kept = ", ".join(present)
+    own = f"$file_id AS file_id{f', {FOLD} AS fold' if form == 'decisions' else ''}"
     selected = ", ".join(f"{sql} AS {name}" for name, sql in _columns(form, present).items())
     new = "WHERE file_row_number NOT IN (SELECT row FROM dropped)" if dropped else ""
     inserted = cursor.execute(
-        f"INSERT INTO {table} BY NAME SELECT {own}, {kept} FROM (SELECT {selected} FROM {_SOURCE} {new})",  # noqa: S608
+        f"""INSERT INTO {table} BY NAME
+            SELECT {own}, {", ".join(present)} FROM (SELECT {selected} FROM {_SOURCE} {new})""",  # noqa: S608
         {"path": str(typed), "file_id": file_id},
     ).fetchone()
     cursor.execute("DROP TABLE IF EXISTS dropped")
     conflicts = _conflicts(dropped, form)
     return Ingested(int(inserted[0]) if inserted else 0, len(dropped) - len(conflicts), conflicts)
-
-
-def foreseen_conflicts(
-    cursor: duckdb.DuckDBPyConnection, key: int | None, typed: Path, *, form: Form
-) -> list[Problem]:
-    """Rows of ``typed`` that would be refused because their key is taken by other content.
-
-    Args:
-        cursor: Inside a transaction, which is left as it was.
-        key: Number of the dataset; None for one that does not exist yet.
-        typed: The converted file.
-        form: Table that it is for.
-    """
-    present = _present(cursor, typed, form)
-    dropped = _dropped(cursor, key, typed, form=form, present=present)
-    cursor.execute("DROP TABLE IF EXISTS dropped")
-    return _conflicts(dropped, form)
-
-
-def mark_unit_first(cursor: duckdb.DuckDBPyConnection, key: int) -> None:
-    """Mark, per pair, the row of each unit that has both grades and the smallest MD5 of its request id.
-
-    Rows have to be marked already wherever both grades are known, which is all where there are no units.
-    """
-    held = set(tables.columns(cursor, "decisions", key))
-    if not {"unit_id", "fast_correct", "strong_correct"} <= held:
-        return
-    table = tables.name("decisions", key)
-    cursor.execute(_FIRSTS.format(table=table))
-    cursor.execute(_UNIT_FIRST.format(table=table))
-    cursor.execute("DROP TABLE firsts")
 
 
 def _present(cursor: duckdb.DuckDBPyConnection, typed: Path, form: Form) -> list[str]:

@@ -8,7 +8,7 @@ that came first.
 import duckdb
 
 from analytics.logs.storage import catalogue, tables
-from analytics.logs.storage.ingest import BOTH_GRADED, FOLD
+from analytics.logs.storage.ingest import FOLD
 from analytics.logs.storage.ladder import LABEL
 
 _TOKENS = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens")
@@ -87,7 +87,7 @@ _DECISIONS = f"""
     judged AS (
         SELECT matched.*, {_ESCALATED} AS escalated
         FROM matched LEFT JOIN sides AS f ON f.last = fast_row LEFT JOIN sides AS s ON s.last = strong_row)
-    SELECT *, {FOLD} AS fold, {BOTH_GRADED} AS unit_first FROM (
+    SELECT *, {FOLD} AS fold FROM (
         SELECT coalesce(f.file_id, s.file_id) AS file_id, m.request_id,
             m.category AS task_category, fast_model, strong_model, escalated,
             coalesce(f.policy_kind, s.policy_kind, 'cascade') AS policy_kind,

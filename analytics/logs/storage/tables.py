@@ -16,7 +16,7 @@ CALLS = "query_table(['calls', $calls], true)"
 GRADES = "query_table(['grades', $grades], true)"
 
 _ALWAYS: dict[Form, frozenset[str]] = {
-    "decisions": frozenset({"file_id", "request_id", "fast_model", "strong_model", "fold", "unit_first"}),
+    "decisions": frozenset({"file_id", "request_id", "fast_model", "strong_model", "fold"}),
     "calls": frozenset({"file_id", "request_id", "model"}),
     "grades": frozenset({"file_id", "correct"}),
 }
