@@ -18,6 +18,8 @@ PHRASES = (
         ),
         "or start this dashboard with another database.",
     ),
+    ("or use another database: --db other.duckdb.", "or start this dashboard with another one."),
+    ("Use another one: --db other.duckdb.", "Start this dashboard with another one."),
     ("Choose another with --db other.duckdb.", "Start this dashboard with another one."),
     (
         "Load the logs again into a new one: --db other.duckdb.",

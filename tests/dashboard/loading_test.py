@@ -79,8 +79,8 @@ def test_a_file_that_cannot_be_read_says_why(store):
 
 
 def test_stop_ends_the_work_and_nothing_stays_loaded(store):
-    task = read(store, CSV)
-    loading.load(task, store)
+    task = loading.spilled(io.BytesIO(CSV), "log.csv", folder=store.staging)
+    loading.read(task, store)
     loading.stop(task)
     assert waited(task).stage == "stopped"
     assert store.datasets().is_empty()
