@@ -186,6 +186,7 @@ def _read(task: Task, store: Store) -> None:
         answers=task.answers,
         workdir=task.path.parent,
         remembered=store.saved_mapping,
+        keep=store.keeps_files,
         progress=_counter(task),
         cancelled=task.ending.is_set,
     )
@@ -215,8 +216,7 @@ def _load(task: Task, store: Store) -> None:
             inspection,
             mapping,
             task.converted,
-            accept_rejects=task.answers.accept_rejects,
-            prices=task.answers.prices,
+            answers=task.answers,
         )
     except SchemaError as error:
         # The refusal names the flag that answers it; on the page a button does.

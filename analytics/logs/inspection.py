@@ -13,6 +13,7 @@ from analytics.logs.meaning.look import Look
 from analytics.logs.meaning.mapping import Answers, Mapping, Proposal, proposal, signature
 from analytics.logs.reading import child
 from analytics.logs.reading.staging import LIMITS, Staged, restored
+from analytics.logs.storage.kept import RAW
 
 Progress = Callable[[int, str], None]
 Cancel = Callable[[], bool]
@@ -29,18 +30,24 @@ class Inspection:
         looked: What its values look like, and maybe its rows converted already.
         proposal: The mapping to confirm.
         folder: Private folder with ``rows.parquet`` and ``staged.json``.
-        prices: That the rows were converted with.
+        answers: What the user had said when it was read.
     """
 
     staged: Staged
     looked: Look
     proposal: Proposal
     folder: Path
-    prices: dict[str, tuple[float, float]]
+    answers: Answers
+
+    @property
+    def raw(self) -> Path | None:
+        """A private copy of the file as it is, if one was to be made."""
+        path = self.folder / RAW
+        return path if path.exists() else None
 
     def ready(self, mapping: Mapping, prices: dict[str, tuple[float, float]]) -> Converted | None:
         """The rows converted by this mapping and these prices, if that is done already."""
-        same = self.looked.mapping == mapping and self.prices == prices
+        same = self.looked.mapping == mapping and self.answers.prices == prices
         return self.looked.converted if same else None
 
     def discard(self) -> None:
@@ -55,6 +62,8 @@ def inspect(
     answers: Answers,
     workdir: Path,
     remembered: Callable[[str], str | None] | None = None,
+    keep: bool = False,
+    trusted: bool = False,
     progress: Progress | None = None,
     cancelled: Cancel | None = None,
 ) -> Inspection:
@@ -66,11 +75,13 @@ def inspect(
         answers: What is known already.
         workdir: Private folder in which a new one is made for this file.
         remembered: JSON text of the mapping confirmed before for a signature of column names.
+        keep: Whether a copy of the file as it is is made too, for ``raw``.
+        trusted: Whether it is one of our own kept files, to which no limits of size apply.
         progress: Called with the records read and the stage.
         cancelled: Polled; true stops the work.
 
     Raises:
-        SchemaError: The file cannot be read, or less than three times its size is free on the disk.
+        SchemaError: The file cannot be read, or less than four times its size is free on the disk.
         Cancelled: Stopped by ``cancelled``.
     """
     try:
@@ -91,6 +102,8 @@ def inspect(
                 "folder": str(folder),
                 "name": name,
                 "answers": answers.to_json(),
+                "keep": keep,
+                "trusted": trusted,
             },
             folder=folder,
             seconds=time_limit_s(path.stat().st_size),
@@ -102,11 +115,11 @@ def inspect(
         saved = remembered(signature(staged.columns)) if remembered else None
         mapping = Mapping.from_json(saved) if saved else None
         proposed = proposal(staged, looked.profiles, saved=mapping, overrides=answers)
-        return Inspection(staged, looked, proposed, folder, dict(answers.prices))
+        return Inspection(staged, looked, proposed, folder, answers)
 
 
 def _require_space(path: Path, folder: Path) -> None:
-    needed, free = 3 * path.stat().st_size, shutil.disk_usage(folder).free
+    needed, free = 4 * path.stat().st_size, shutil.disk_usage(folder).free
     if free < needed:
         raise SchemaError(
             f"Not enough free disk space: loading this file needs about {needed / 1e6:,.0f} MB, "

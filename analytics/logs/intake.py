@@ -5,6 +5,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,6 +35,7 @@ __all__ = [
     "inspect",
     "load",
     "loaded",
+    "replaying",
     "summary",
     "uploaded",
 ]
@@ -82,9 +84,9 @@ def loaded(
     mapping: Mapping,
     converted: Converted,
     *,
-    accept_rejects: bool = False,
-    prices: dict[str, tuple[float, float]] | None = None,
+    answers: Answers,
     badge: str | None = None,
+    again: bool = False,
 ) -> FileReport:
     """Store a converted file in one transaction and report what became of each record.
 
@@ -94,9 +96,9 @@ def loaded(
         inspection: How the file was read.
         mapping: What it was converted by.
         converted: What that gave.
-        accept_rejects: Load although more than 10% of the records are rejected.
-        prices: Model -> (input, output) price in USD per million tokens.
+        answers: What the user said, remembered with the file.
         badge: Shown beside the dataset's name.
+        again: Whether it was loaded once before, so that its rejects are accepted.
 
     Raises:
         SchemaError: More than 10% of the records are rejected, conflicts included, and that is not
@@ -107,7 +109,7 @@ def loaded(
     rejects, changes = _problems(staged, converted)
 
     def judge(conflicts: list[Problem]) -> None:
-        if not accept_rejects:
+        if not (answers.accept_rejects or again):
             refuse_many_rejects(staged.read, rejected + len(conflicts), [*rejects, *conflicts])
 
     judge([])
@@ -128,7 +130,10 @@ def loaded(
         problems_total=problems_total,
         notes=notes,
         badge=badge,
-        prices=prices,
+        prices=answers.prices,
+        passed=staged.passed,
+        answers=answers.to_json(),
+        raw=inspection.raw,
         judge=judge,
     )
     return FileReport(
@@ -143,6 +148,7 @@ def loaded(
         problems=[*rejects, *stored.conflicts, *changes][: LIMITS.problems],
         problems_total=problems_total + len(stored.conflicts),
         notes=notes,
+        passed=staged.passed,
     )
 
 
@@ -201,8 +207,7 @@ def load(
                         inspection,
                         inspection.proposal.mapping,
                         converted,
-                        accept_rejects=answers.accept_rejects,
-                        prices=answers.prices,
+                        answers=answers,
                         badge=badge,
                     )
                 )
@@ -211,6 +216,11 @@ def load(
     finally:
         for inspection, _ in ready:
             inspection.discard()
+
+
+def replaying(answers: Answers, mapping: Mapping) -> Answers:
+    """The answers with which a file is read just as it was when this mapping was confirmed."""
+    return replace(answers, dialect=mapping.dialect, encoding=mapping.encoding or answers.encoding)
 
 
 def uploaded(source: BinaryIO, workdir: Path) -> Path:
@@ -237,6 +247,7 @@ def _prepared(
         answers=answers,
         workdir=store.staging,
         remembered=store.saved_mapping,
+        keep=store.keeps_files,
         progress=progress,
         cancelled=cancelled,
     )

@@ -27,6 +27,7 @@ class FileReport:
         problems_total: How many there are.
         notes: Sentences about how the file was read and mapped.
         questions: Empty for a file that was loaded.
+        passed: Records that are no model call of the user's, by reason; they are not among ``read``.
     """
 
     file: str
@@ -41,6 +42,7 @@ class FileReport:
     problems_total: int = 0
     notes: list[str] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
+    passed: dict[str, int] = field(default_factory=dict)
 
 
 def refuse_many_rejects(read: int, rejected: int, problems: Sequence[Problem]) -> None:

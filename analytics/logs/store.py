@@ -6,9 +6,10 @@ import os
 import shutil
 import tempfile
 import threading
+import uuid
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self
 
@@ -21,37 +22,57 @@ from analytics.logs.reading.staging import LIMITS, Problem
 from analytics.logs.schema import TABLES, TIERS, Form
 from analytics.logs.storage import catalogue, facts, pairing, tables
 from analytics.logs.storage import ladder as ladders
+from analytics.logs.storage import recipe as recipes
 from analytics.logs.storage.database import (
     StoreBusyError,
+    StoreDamagedError,
     StoreError,
     hardened,
+    identifier,
+    is_damage,
     lock,
+    private_files,
     private_folders,
+    quoted,
+    set_aside,
     transaction,
 )
 from analytics.logs.storage.ingest import Ingested, ingest_rows
+from analytics.logs.storage.kept import Kept
 from analytics.logs.storage.ladder import Ladder, Pair
 from analytics.logs.storage.models import refresh_models
+from analytics.logs.storage.recipe import DatasetRecipe, Recipe
 
 LONGEST_NAME = 200
 _OWNED = ("files", "ladder", "models")
 
-__all__ = ["Store", "StoreBusyError", "StoreError"]
+__all__ = ["Store", "StoreBusyError", "StoreDamagedError", "StoreError"]
 
 
 class Store:
     """An open database of logs. Use it from any thread, each time through a fresh ``cursor()``.
 
+    Beside the database lie the files as they were loaded and a recipe of what it consists of. If it is
+    damaged or lacks what the recipe has, ``missing`` says so; ``recovery.recover`` builds that again.
+
     Attributes:
         staging: Private folder in which converted files must lie to be ingested.
+        aside: Name under which a damaged database was set aside when this one was opened, else None.
     """
 
-    def __init__(self, path: Path, *, private: Path | None) -> None:
+    def __init__(self, path: Path, *, private: Path | None, keep: bool) -> None:
         work = path.with_name(f"{path.name}.work")
         held = lock(path)
+        self._recipe = path.with_name(f"{path.name}.recipe.json")
+        self._broken = path.with_name(f"{path.name}.broken")
+        self._kept = Kept(path.with_name(f"{path.name}.files")) if keep and private is None else None
+        self._path, self._private = path, private is not None
         try:
             self.staging, spill = private_folders(work)
-            self._connection = hardened(path, self.staging, spill)
+            known = None if self._private else recipes.read(self._recipe)
+            self._connection, self.aside = _opened(
+                path, self.staging, spill, self._broken, known=known is not None
+            )
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
             os.close(held)
@@ -59,10 +80,23 @@ class Store:
         self._writing = threading.RLock()
         self._summaries: dict[tuple[str, int], catalogue.Summary] = {}
         self._finish = weakref.finalize(self, _cleared, self._connection, held, work, private)
+        self._missing: list[DatasetRecipe] = []
+        if not self._private:
+            try:
+                self._compare(known or Recipe())
+            except BaseException:
+                self.close()
+                raise
 
     @classmethod
-    def open(cls, path: Path | None) -> Self:
+    def open(cls, path: Path | None, *, keep: bool = True) -> Self:
         """Open or create the database at ``path``; None: a private one that is deleted on ``close``.
+
+        A damaged one is set aside if it can be built again, see ``missing``.
+
+        Args:
+            path: Of the database.
+            keep: Whether files are kept as they are loaded, so that it can be built again.
 
         Raises:
             StoreBusyError: Another process has it open.
@@ -70,11 +104,14 @@ class Store:
         """
         if path is None:
             folder = Path(tempfile.mkdtemp(prefix="tiertune-"))
-            return cls(folder / "private.duckdb", private=folder)
+            return cls(folder / "private.duckdb", private=folder, keep=False)
         target = path.expanduser().resolve()
         try:
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            return cls(target, private=None)
+            try:
+                return cls(target, private=None, keep=keep)
+            except StoreDamagedError:  # noticed only now that it was read: the second time it is set aside
+                return cls(target, private=None, keep=keep)
         except OSError:
             raise StoreError(
                 "The folder of the database cannot be made or written. Choose another with --db other.duckdb."
@@ -90,9 +127,100 @@ class Store:
         """Close the database and give its lock back; a private database is deleted. Twice does no harm."""
         self._finish()
 
-    def cursor(self) -> duckdb.DuckDBPyConnection:
-        """A fresh cursor, to be used by one thread and closed (it is a context manager)."""
-        return self._connection.cursor()
+    @contextlib.contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A fresh cursor, to be used by one thread.
+
+        Raises:
+            StoreDamagedError: What it reads is damaged; the next time that it is opened it is set aside.
+        """
+        with self._connection.cursor() as cursor, self._watched():
+            yield cursor
+
+    @property
+    def damaged(self) -> bool:
+        """Whether something was found to be damaged, so that the store has to be opened again."""
+        return self._broken.exists()
+
+    @property
+    def keeps_files(self) -> bool:
+        """Whether files are kept as they are loaded."""
+        return self._kept is not None
+
+    def kept_bytes(self) -> int:
+        """Bytes of the kept files on the disk."""
+        return 0 if self._kept is None else self._kept.size_bytes()
+
+    def kept(self, file_id: str) -> Path | None:
+        """Where a file lies as it was loaded; None if it was not kept."""
+        return None if self._kept is None else self._kept.path(file_id)
+
+    def recipe(self) -> Recipe:
+        """What the database consists of."""
+        with self.cursor() as cursor:
+            return recipes.recipe_of(cursor)
+
+    def missing(self) -> list[DatasetRecipe]:
+        """Files that were acknowledged and are not in the database, by dataset."""
+        return list(self._missing)
+
+    def revive(self, lost: DatasetRecipe) -> str:
+        """Make sure that a dataset of the recipe exists again, with its number; its name.
+
+        The name differs only if another dataset has it by now.
+        """
+        with self._transaction() as cursor:
+            return catalogue.revived(cursor, lost.key, lost.name, lost.form, lost.badge)
+
+    def given_up(self, key: int, file_ids: Iterable[str]) -> None:
+        """Do not look for these files of a dataset any longer: they are back, or they cannot be had."""
+        done = set(file_ids)
+        with self._writing:
+            left = [_without(lost, done) if lost.key == key else lost for lost in self._missing]
+            self._missing = [lost for lost in left if lost.files]
+            with self.cursor() as cursor:
+                self._write_recipe(recipes.recipe_of(cursor))
+
+    def note(self, name: str, text: str | None) -> None:
+        """Remember a text under a name, for whoever opens the database next; None forgets it."""
+        with self._transaction() as cursor:
+            cursor.execute("DELETE FROM meta WHERE name = ?", [f"note {name}"])
+            if text is not None:
+                cursor.execute("INSERT INTO meta VALUES (?, ?)", [f"note {name}", text])
+
+    def noted(self, name: str) -> str | None:
+        """The text remembered under a name."""
+        with self.cursor() as cursor:
+            found = cursor.execute("SELECT value FROM meta WHERE name = ?", [f"note {name}"]).fetchone()
+        return str(found[0]) if found else None
+
+    def backup(self, target: Path) -> None:
+        """Write a copy of the whole database, which ``tiertune restore`` takes.
+
+        The live file is never opened by anything but DuckDB, which copies from within.
+
+        Raises:
+            StoreError: The disk is full, or the place cannot be written.
+        """
+        copy = self.staging / f"{uuid.uuid4().hex}.duckdb"
+        try:
+            with self._writing, private_files(), self.cursor() as cursor:
+                cursor.execute("SET max_execution_time = 0")
+                (database,) = cursor.execute("SELECT current_database()").fetchone() or ("",)
+                cursor.execute(f"ATTACH {quoted(str(copy))} AS backup")
+                try:
+                    cursor.execute(f"COPY FROM DATABASE {identifier(database)} TO backup")
+                finally:
+                    cursor.execute("DETACH backup")
+            shutil.move(copy, target)
+            target.chmod(0o600)
+        except (OSError, duckdb.Error) as error:
+            raise StoreError(
+                "The backup could not be written: the disk is full or the place cannot be written. "
+                "Nothing was changed."
+            ) from error
+        finally:
+            copy.unlink(missing_ok=True)
 
     def datasets(self) -> pl.DataFrame:
         """One row per dataset, by name.
@@ -125,6 +253,9 @@ class Store:
         notes: Sequence[str] = (),
         badge: str | None = None,
         prices: Overrides | None = None,
+        passed: Mapping[str, int] | None = None,
+        answers: str = "{}",
+        raw: Path | None = None,
         judge: Callable[[list[Problem]], None] = lambda _: None,
     ) -> Ingested:
         """Load one converted file, all of it or nothing; the same file again changes nothing.
@@ -145,6 +276,9 @@ class Store:
             notes: Sentences about how the file was read.
             badge: Shown beside the dataset's name everywhere.
             prices: Input and output price in USD per million tokens by model.
+            passed: Records that were passed over, by reason.
+            answers: JSON text of what else the user said.
+            raw: The file as it came, a private copy that is taken over; null if it is not to be kept.
             judge: Called with the conflicts before anything is kept; what it raises leaves nothing behind.
 
         Returns:
@@ -155,14 +289,20 @@ class Store:
             StoreError: The disk is full.
         """
         dataset = _dataset_name(dataset)
+        if raw is not None and self._kept is not None:
+            self._kept.keep(file_id, raw)
         with self._transaction() as cursor:
             if catalogue.has_file(cursor, dataset, file_id):
                 return Ingested(0, catalogue.rows_in(cursor, typed_parquet))
             catalogue.require_form(cursor, dataset, form, badge)
             cursor.execute(
-                """INSERT INTO files (dataset, file_id, name, format, loaded_at, read)
-                   VALUES (?, ?, ?, ?, ?, ?)""",
-                [dataset, file_id, name, format, catalogue.now(), read],
+                """INSERT INTO files
+                   (dataset, file_id, name, format, loaded_at, read, form, passed, answers, position)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, nextval('versions'))""",
+                [
+                    *(dataset, file_id, name, format, catalogue.now(), read, form),
+                    *(json.dumps(dict(passed or {})), answers),
+                ],
             )
             key = catalogue.key(cursor, dataset)
             found = ingest_rows(cursor, key, typed_parquet, form=form, file_id=file_id)
@@ -206,13 +346,14 @@ class Store:
             catalogue.changed(cursor, name)
 
     def delete(self, dataset: str) -> None:
-        """Forget a dataset and all that belongs to it; mappings confirmed by hand stay.
+        """Forget a dataset and all that belongs to it, kept files included; mappings confirmed by hand stay.
 
         Raises:
             SchemaError: There is none of this name.
         """
-        with self._transaction() as cursor:
+        with self._transaction(forgets=True) as cursor:
             key = catalogue.key(cursor, dataset)
+            self._missing = [lost for lost in self._missing if lost.key != key]
             for form in TABLES:
                 tables.drop(cursor, form, key)
             for table in _OWNED:
@@ -319,9 +460,72 @@ class Store:
             cursor.execute("INSERT OR REPLACE INTO mappings VALUES (?, ?)", [signature, mapping])
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self._writing, transaction(self._connection) as cursor:
+    def _transaction(self, *, forgets: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor in a transaction; the recipe follows, or goes before where something is forgotten.
+
+        Whatever happens in between, nothing that was acknowledged is missing from the recipe, and nothing
+        comes back that was forgotten.
+        """
+        with self._writing, self._watched(), transaction(self._connection) as cursor:
             yield cursor
+            recipe = recipes.recipe_of(cursor)
+            if forgets:
+                self._write_recipe(recipe)
+        if not forgets:
+            self._write_recipe(recipe)
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.Error as error:
+            if not is_damage(error):
+                raise
+            self._broken.touch(mode=0o600)
+            raise StoreDamagedError from None
+
+    def _write_recipe(self, recipe: Recipe) -> None:
+        """Write what there is and what is still to be built again, and forget files that nothing needs."""
+        if self._private:
+            return
+        whole = recipe.with_missing(self._missing)
+        recipes.written(whole, self._recipe)
+        if self._kept is not None:
+            self._kept.forget_others(whole.file_ids())
+
+    def _compare(self, known: Recipe) -> None:
+        """Notice what the recipe has and the database lacks; mappings come back at once."""
+        found = self.recipe()
+        self._missing = known.missing_from(found)
+        if known != found:
+            self._write_recipe(found)
+        lost = {name: text for name, text in known.mappings.items() if name not in found.mappings}
+        if lost or self._missing:
+            with self._transaction() as cursor:
+                catalogue.number_past(cursor, max((gone.key for gone in self._missing), default=0))
+                for signature, mapping in lost.items():
+                    cursor.execute("INSERT OR IGNORE INTO mappings VALUES (?, ?)", [signature, mapping])
+
+
+def _without(lost: DatasetRecipe, file_ids: set[str]) -> DatasetRecipe:
+    return replace(lost, files=[file for file in lost.files if file.file_id not in file_ids])
+
+
+def _opened(
+    path: Path, staging: Path, spill: Path, broken: Path, *, known: bool
+) -> tuple[duckdb.DuckDBPyConnection, str | None]:
+    """The connection; a damaged database is set aside first if there is a recipe to build it again by."""
+    aside = None
+    if broken.exists() and known:
+        aside = set_aside(path) if path.exists() else None
+    broken.unlink(missing_ok=True)
+    try:
+        return hardened(path, staging, spill), aside
+    except StoreDamagedError:
+        if not known or aside is not None:
+            raise
+        aside = set_aside(path)
+        return hardened(path, staging, spill), aside
 
 
 def _cleared(

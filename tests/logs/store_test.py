@@ -42,7 +42,8 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path):
         store = Store.open(Path(sys.argv[1]))
         row = {"fast_model": "a", "strong_model": "b", "confidence": 0.5}
         load(store, "law", [{**row, "request_id": f"r{i}"} for i in range(500)], form="decisions")
-        cursor = store.cursor()
+        held = store.cursor()
+        cursor = held.__enter__()
         cursor.execute("BEGIN")
         cursor.execute(f"DELETE FROM {tables.of(cursor, 'law', 'decisions')}")
         print("loaded", flush=True)
@@ -128,7 +129,11 @@ def test_closing_leaves_the_database_and_its_lock_file_only(tmp_path):
     with Store.open(tmp_path / "logs.duckdb") as store:
         load(store, "law", wide(3), form="decisions")
     store.close()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["logs.duckdb", "logs.duckdb.lock"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "logs.duckdb",
+        "logs.duckdb.lock",
+        "logs.duckdb.recipe.json",
+    ]
     descriptor = os.open(tmp_path / "logs.duckdb.lock", os.O_RDWR)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(descriptor)

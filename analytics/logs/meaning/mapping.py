@@ -92,6 +92,10 @@ def proposal(
 
 def refusal(mapping: Mapping, columns: Sequence[str]) -> str | None:
     """Why a file mapped so is refused; null if it has a grade, a cost, tokens or a confidence."""
+    absent = sorted(_sources(mapping) - set(columns))
+    if absent:
+        listed = ", ".join(_shortened(name) for name in absent[:_SHOWN])
+        return f"The mapping reads columns that this file lacks: {listed}. Map its own columns."
     given = {bare(name) for name in (*mapping.columns, *mapping.constants)}
     if given & _FACTS:
         return None

@@ -65,6 +65,7 @@ def staged_file(
     wanted: tuple[str, ...] = (),
     given: Dialect | None = None,
     copied: bool = False,
+    trusted: bool = False,
     progress: Progress = lambda _: None,
 ) -> Staged:
     """Read one file: write ``rows.parquet`` and ``staged.json`` into ``folder`` and return the latter.
@@ -77,6 +78,7 @@ def staged_file(
         wanted: Column names that the user mapped by hand; they count as known.
         given: Shape of the file as the user says it; None: to be recognised.
         copied: Whether rows are copied even of a Parquet file whose columns are plain.
+        trusted: Whether it is one of our own kept files.
         progress: Called with the records read so far.
 
     Raises:
@@ -86,7 +88,7 @@ def staged_file(
     def known(column: str) -> bool:
         return column in wanted or known_name(column) is not None
 
-    content = sniff.content(path, folder)
+    content = sniff.content(path, folder, trusted=trusted)
     text = None
     if content.head.startswith(_MAGIC):
         tally = Tally()
@@ -120,7 +122,10 @@ def staged_file(
         size_bytes=content.size_bytes,
         problems=tally.problems,
         problems_total=tally.problems_total,
-        notes=[*sniff.name_notes(name, found.format, content.compression), *tally.notes],
+        notes=[
+            *sniff.name_notes(name, found.format, None if trusted else content.compression),
+            *tally.notes,
+        ],
         questions=questions,
         dialect=_dialect(found, given).name,
         passed=tally.passed,

@@ -66,12 +66,13 @@ class Content:
     head: bytes
 
 
-def content(path: Path, folder: Path) -> Content:
+def content(path: Path, folder: Path, *, trusted: bool = False) -> Content:
     """The decompressed content of a file, with its hash; checked to the last byte.
 
     Args:
         path: The file.
         folder: Private folder for a decompressed copy.
+        trusted: Whether it is one of our own kept files, which may be as large and as dense as it is.
 
     Raises:
         SchemaError: Empty, incomplete or damaged compressed files, those past the limits, and formats
@@ -88,7 +89,9 @@ def content(path: Path, folder: Path) -> Content:
             found = _measured(path, None, iter(lambda: source.read(CHUNK), b""))
         else:
             chunks = _gunzipped(source) if compression == "gzip" else _unzstd(source)
-            found = _spilled(folder / "content", compression, _bounded(chunks, packed_bytes))
+            found = _spilled(
+                folder / "content", compression, chunks if trusted else _bounded(chunks, packed_bytes)
+            )
     if found.size_bytes == 0:
         raise SchemaError("The compressed file holds no data. Nothing was loaded.")
     _refuse_foreign(found.head)

@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +18,7 @@ from analytics.logs.reading.staging import LIMITS
 
 Progress = Callable[[int, str], None]
 
+GRADES = "grades"
 _EVERY_S = 0.2
 
 
@@ -66,6 +68,8 @@ def _inspect(payload: dict[str, Any], progress: Progress) -> Any:
     from analytics.logs.meaning.look import Look, look  # noqa: PLC0415
     from analytics.logs.reading.reader_parquet import NotPlainError  # noqa: PLC0415
     from analytics.logs.reading.readers import staged_file  # noqa: PLC0415
+    from analytics.logs.storage.kept import RAW  # noqa: PLC0415
+    from analytics.logs.storage.kept import copied as copied_raw  # noqa: PLC0415
 
     folder, answers = Path(payload["folder"]), Answers.from_json(payload["answers"])
 
@@ -77,7 +81,8 @@ def _inspect(payload: dict[str, Any], progress: Progress) -> Any:
             encoding=answers.encoding,
             wanted=tuple(sorted({source for sources in answers.map.values() for source in sources})),
             given=DIALECTS[answers.dialect] if answers.dialect else None,
-            copied=copied,
+            copied=copied or answers.dialect == GRADES,
+            trusted=payload["trusted"],
             progress=lambda done: progress(done, "reading"),
         )
         for copy in ("content", "text"):
@@ -85,10 +90,14 @@ def _inspect(payload: dict[str, Any], progress: Progress) -> Any:
                 (folder / copy).unlink(missing_ok=True)
         return look(folder, staged, answers, progress=lambda done: progress(done, "looking at values"))
 
-    try:
-        found = read(copied=False)
-    except NotPlainError:
-        found = read(copied=True)
+    with ThreadPoolExecutor(1) as beside:
+        keeping = beside.submit(copied_raw, Path(payload["path"]), folder / RAW) if payload["keep"] else None
+        try:
+            found = read(copied=False)
+        except NotPlainError:
+            found = read(copied=True)
+        if keeping is not None:
+            keeping.result()
     return dataclasses.asdict(found)
 
 

@@ -1,5 +1,6 @@
 """The ledger of datasets: which there are, in which form, of what size."""
 
+import itertools
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,6 +120,30 @@ def key(cursor: duckdb.DuckDBPyConnection, dataset: str) -> int:
     require(cursor, dataset)
     found = cursor.execute("SELECT id FROM datasets WHERE name = ?", [dataset]).fetchone()
     return int(found[0]) if found else 0
+
+
+def revived(cursor: duckdb.DuckDBPyConnection, key: int, name: str, form: str, badge: str | None) -> str:
+    """Make the dataset of this number if there is none; its name, which may be another if that is taken."""
+    found = cursor.execute("SELECT name FROM datasets WHERE id = ?", [key]).fetchone()
+    if found:
+        return str(found[0])
+    taken = {row[0] for row in cursor.execute("SELECT name FROM datasets").fetchall()}
+    free = (f"{name} (again{f' {place}' if place > 1 else ''})" for place in itertools.count(1))
+    chosen = name if name not in taken else next(other for other in free if other not in taken)
+    cursor.execute(
+        "INSERT INTO datasets (name, form, created, version, badge, id) VALUES (?, ?, ?, 0, ?, ?)",
+        [chosen, form, now(), badge, key],
+    )
+    number_past(cursor, key)
+    changed(cursor, chosen)
+    return chosen
+
+
+def number_past(cursor: duckdb.DuckDBPyConnection, key: int) -> None:
+    """Let the next number be above ``key``."""
+    last = cursor.execute("SELECT nextval('versions')").fetchone()
+    if last and last[0] <= key:
+        cursor.execute(f"CREATE OR REPLACE SEQUENCE versions START WITH {int(key) + 1}")
 
 
 def has_file(cursor: duckdb.DuckDBPyConnection, dataset: str, file_id: str) -> bool:

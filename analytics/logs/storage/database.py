@@ -11,6 +11,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,13 @@ MOST_THREADS = 8
 QUERY_LIMIT_MS = 120_000
 _UNLIMITED = "SET max_execution_time = 0"
 _umask = threading.Lock()
+_DAMAGE = (
+    "Corrupt database file",
+    "not a valid DuckDB database file",
+    "checksum",
+    "Failure while replaying WAL",
+    "database has been invalidated",
+)
 
 
 class StoreError(TiertuneError):
@@ -47,6 +55,34 @@ class StoreBusyError(StoreError):
             "Files can be named instead of a dataset at any time."
         )
         self.pid = pid
+
+
+class StoreDamagedError(StoreError):
+    """The database is damaged, or the file is none; it was not changed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This database is damaged, or another program made it. Nothing was changed. "
+            "Move it aside, or use another one: --db other.duckdb."
+        )
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether an error of DuckDB says that what lies on the disk is not what was written."""
+    if isinstance(error, duckdb.InternalException | duckdb.FatalException | duckdb.SerializationException):
+        return True
+    return isinstance(error, duckdb.Error) and any(word in str(error) for word in _DAMAGE)
+
+
+def set_aside(path: Path) -> str:
+    """Move a damaged database and its log file out of the way, under a new name; that name."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    name = f"{path.name}.damaged-{stamp}"
+    for ending in ("", ".wal"):
+        source = path.with_name(f"{path.name}{ending}")
+        if source.exists():
+            source.replace(path.with_name(f"{name}{ending}"))
+    return name
 
 
 def lock(path: Path) -> int:
@@ -85,7 +121,8 @@ def hardened(path: Path, staging: Path, spill: Path) -> duckdb.DuckDBPyConnectio
 
     Raises:
         StoreBusyError: Another process has it open.
-        StoreError: It is damaged, or another program or version wrote it.
+        StoreDamagedError: It is damaged, or no database at all.
+        StoreError: It cannot be opened, or another program or a later version wrote it.
     """
     config: dict[str, Any] = {
         "autoinstall_known_extensions": False,
@@ -106,7 +143,7 @@ def hardened(path: Path, staging: Path, spill: Path) -> duckdb.DuckDBPyConnectio
         except duckdb.Error as error:
             raise _unopened(error) from None
         try:
-            connection.execute(f"SET allowed_directories = [{_quoted(str(staging))}]")
+            connection.execute(f"SET allowed_directories = [{quoted(str(staging))}]")
             connection.execute("SET allowed_configs = ['max_execution_time']")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
@@ -114,6 +151,9 @@ def hardened(path: Path, staging: Path, spill: Path) -> duckdb.DuckDBPyConnectio
         except ForeignError as error:
             connection.close()
             raise StoreError(str(error)) from None
+        except duckdb.Error as error:
+            connection.close()
+            raise _unopened(error) from None
         except BaseException:
             connection.close()
             raise
@@ -154,7 +194,13 @@ def private_files() -> Iterator[None]:
             os.umask(before)
 
 
-def _quoted(text: str) -> str:
+def identifier(text: str) -> str:
+    """A name as an SQL identifier; only ever our own."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def quoted(text: str) -> str:
+    """A text as an SQL literal; only ever a path of our own."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -162,8 +208,10 @@ def _unopened(error: duckdb.Error) -> StoreError:
     if "Conflicting lock" in str(error):
         pid = re.search(r"PID (\d+)", str(error))
         return StoreBusyError(int(pid[1]) if pid else None)
+    if is_damage(error):
+        return StoreDamagedError()
     return StoreError(
-        "This database cannot be opened: it is damaged, cannot be written, or another program made it. "
+        "This database cannot be opened: it cannot be read or written, or a later version of DuckDB made it. "
         "Nothing was changed. Move it aside, or use another one: --db other.duckdb."
     )
 

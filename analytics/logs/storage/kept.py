@@ -1,0 +1,78 @@
+"""The files as they were uploaded, kept beside the database so that it can always be built again.
+
+Texts are compressed; what came compressed or as Parquet stays as it came. Only their owner can read them.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+
+RAW = "raw"
+_MAGIC = (b"PAR1", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
+_CHUNK = 4 << 20
+
+
+class Kept:
+    """Kept files by the SHA-256 of their decompressed content.
+
+    Args:
+        folder: Where they lie; made when the first is kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, file_id: str, raw: Path) -> None:
+        """Take over ``raw``, a private copy on the same disk, for good; it is gone from its place."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        with raw.open("rb") as source:
+            os.fsync(source.fileno())
+        raw.replace(self._folder / file_id)
+        _synced(self._folder)
+
+    def path(self, file_id: str) -> Path | None:
+        """Where a kept file lies; None if it is not kept."""
+        path = self._folder / file_id
+        return path if path.is_file() else None
+
+    def forget_others(self, file_ids: Iterable[str]) -> None:
+        """Delete every kept file that is not among these."""
+        wanted = set(file_ids)
+        if self._folder.is_dir():
+            for path in self._folder.iterdir():
+                if path.name not in wanted:
+                    path.unlink(missing_ok=True)
+
+    def size_bytes(self) -> int:
+        """Bytes on the disk."""
+        if not self._folder.is_dir():
+            return 0
+        return sum(path.stat().st_size for path in self._folder.iterdir() if path.is_file())
+
+
+def copied(source: Path, target: Path) -> None:
+    """A private copy of a file to be kept: text compressed, anything else as it is."""
+    with (
+        source.open("rb") as content,
+        open(target, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as copy,
+    ):
+        head = content.read(4)
+        content.seek(0)
+        if head.startswith(_MAGIC):
+            shutil.copyfileobj(content, copy, _CHUNK)
+            return
+        with pa.CompressedOutputStream(pa.PythonFile(copy, mode="w"), "zstd") as packed:
+            while chunk := content.read(_CHUNK):
+                packed.write(chunk)
+
+
+def _synced(folder: Path) -> None:
+    """Make sure that a new name in a folder outlives a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
