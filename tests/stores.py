@@ -8,6 +8,7 @@ import polars as pl
 
 from analytics.logs.schema import TABLES, Form
 from analytics.logs.storage import tables
+from analytics.logs.storage.arrivals import Arrival
 from analytics.logs.storage.ingest import Ingested
 from analytics.logs.store import Store
 
@@ -33,15 +34,16 @@ def load(
     """Stage and ingest rows; the file's identity is its name."""
     path = store.staging / f"{uuid.uuid4()}.parquet"
     typed(rows, form).write_parquet(path)
-    return store.ingest(
-        dataset,
-        path,
+    badge = more.pop("badge", None)
+    arrival = Arrival(
+        typed=path,
         form=form,
         file_id=hashlib.sha256(file.encode()).hexdigest(),
         name=file,
         format="csv",
         **{"read": len(rows), **more},
     )
+    return store.ingest(dataset, arrival, badge=badge)
 
 
 def rows(store: Store, query: str, *values: Any) -> list[tuple[Any, ...]]:

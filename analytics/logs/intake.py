@@ -23,6 +23,8 @@ from analytics.logs.reports import (
     refuse_many_rejects,
     summary,
 )
+from analytics.logs.storage.arrivals import Arrival
+from analytics.logs.storage.ingest import Ingested
 from analytics.logs.store import Store
 
 __all__ = [
@@ -31,11 +33,13 @@ __all__ = [
     "FileReport",
     "Inspection",
     "OpenQuestionsError",
+    "arrived",
     "convert",
     "inspect",
     "load",
     "loaded",
     "replaying",
+    "report",
     "summary",
     "uploaded",
 ]
@@ -104,51 +108,66 @@ def loaded(
         SchemaError: More than 10% of the records are rejected, conflicts included, and that is not
             accepted; nothing was loaded.
     """
-    staged, typed = inspection.staged, inspection.folder / TYPED
+    staged = inspection.staged
     rejected = staged.rejected + converted.rejected
-    rejects, changes = _problems(staged, converted)
+    rejects, _ = _problems(staged, converted)
 
     def judge(conflicts: list[Problem]) -> None:
         if not (answers.accept_rejects or again):
             refuse_many_rejects(staged.read, rejected + len(conflicts), [*rejects, *conflicts])
 
     judge([])
-    notes = list(dict.fromkeys([*staged.notes, *inspection.proposal.notes, *converted.notes]))
-    problems_total = staged.problems_total + converted.problems_total
-    stored = store.ingest(
-        dataset,
-        typed,
+    arrival = arrived(inspection, mapping, converted, answers=answers)
+    stored = store.ingest(dataset, arrival, badge=badge, raw=inspection.raw, judge=judge)
+    return report(mapping, arrival, stored)
+
+
+def report(mapping: Mapping, arrival: Arrival, stored: Ingested) -> FileReport:
+    """What became of each record of a file that was stored."""
+    rejects, changes = arrival.problems[: arrival.rejected], arrival.problems[arrival.rejected :]
+    return FileReport(
+        file=arrival.name,
+        format=arrival.format,
+        read=arrival.read,
+        loaded=stored.loaded,
+        rejected=arrival.rejected + len(stored.conflicts),
+        duplicates=stored.duplicates,
+        confidence_set_null=arrival.confidence_set_null,
+        mapping=mapping.shown(),
+        problems=[*rejects, *stored.conflicts, *changes][: LIMITS.problems],
+        problems_total=(arrival.problems_total or 0) + len(stored.conflicts),
+        notes=list(arrival.notes),
+        passed=dict(arrival.passed),
+    )
+
+
+def arrived(inspection: Inspection, mapping: Mapping, converted: Converted, *, answers: Answers) -> Arrival:
+    """A converted file as the store takes it.
+
+    Args:
+        inspection: How the file was read.
+        mapping: What it was converted by.
+        converted: What that gave.
+        answers: What the user said, remembered with the file.
+    """
+    staged = inspection.staged
+    rejects, changes = _problems(staged, converted)
+    return Arrival(
+        typed=inspection.folder / TYPED,
         form=converted.form,
         file_id=staged.file_id,
         name=staged.file_name,
         format=staged.format,
         read=staged.read,
-        rejected=rejected,
+        rejected=staged.rejected + converted.rejected,
         confidence_set_null=converted.confidence_set_null,
         mapping=mapping.to_json(),
-        problems=[*rejects, *changes][: LIMITS.problems],
-        problems_total=problems_total,
-        notes=notes,
-        badge=badge,
-        prices=answers.prices,
-        passed=staged.passed,
         answers=answers.to_json(),
-        raw=inspection.raw,
-        judge=judge,
-    )
-    return FileReport(
-        file=staged.file_name,
-        format=staged.format,
-        read=staged.read,
-        loaded=stored.loaded,
-        rejected=rejected + len(stored.conflicts),
-        duplicates=stored.duplicates,
-        confidence_set_null=converted.confidence_set_null,
-        mapping=mapping.shown(),
-        problems=[*rejects, *stored.conflicts, *changes][: LIMITS.problems],
-        problems_total=problems_total + len(stored.conflicts),
-        notes=notes,
+        problems=[*rejects, *changes][: LIMITS.problems],
+        problems_total=staged.problems_total + converted.problems_total,
+        notes=list(dict.fromkeys([*staged.notes, *inspection.proposal.notes, *converted.notes])),
         passed=staged.passed,
+        prices=answers.prices,
     )
 
 

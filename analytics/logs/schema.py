@@ -39,6 +39,16 @@ def _sides(*columns: Column) -> tuple[Column, ...]:
     )
 
 
+def _logged(*grades: str) -> tuple[Column, ...]:
+    """What the log itself says of values that joined grades change; only there while some are joined."""
+    kept = [Column(f"{name}_logged", "DOUBLE", "grade by the log itself", mappable=False) for name in grades]
+    return (
+        *kept,
+        Column("correct_source_logged", "VARCHAR", "source of that grade", mappable=False),
+        Column("sampling_probability_logged", "DOUBLE", "as the log itself has it", mappable=False),
+    )
+
+
 _OWN = (Column("file_id", "VARCHAR", "SHA-256 of the loaded file's content", mappable=False),)
 _REQUEST = (
     Column("request_id", "VARCHAR", "identifies the request"),
@@ -94,6 +104,7 @@ DECISIONS: tuple[Column, ...] = (
     Column("correct_source", "VARCHAR", "human, judge, exact or feedback"),
     *_GROUPS,
     Column("fold", "UTINYINT", "stable hash of the unit, 0 to 19", mappable=False),
+    *_logged("fast_correct", "strong_correct"),
 )
 
 CALLS: tuple[Column, ...] = (
@@ -122,6 +133,7 @@ CALLS: tuple[Column, ...] = (
     *_LOGGED,
     *_ROUTER,
     *_GROUPS,
+    *_logged("correct"),
 )
 
 GRADES: tuple[Column, ...] = (

@@ -1,15 +1,14 @@
 """The logs that were loaded: one DuckDB file, one dataset per log, one process at a time."""
 
 import contextlib
-import json
 import os
 import shutil
 import tempfile
 import threading
 import uuid
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -17,12 +16,11 @@ import duckdb
 import polars as pl
 
 from analytics.errors import SchemaError
-from analytics.logs.prices import Overrides
-from analytics.logs.reading.staging import LIMITS, Problem
-from analytics.logs.schema import TABLES, TIERS, Form
-from analytics.logs.storage import catalogue, facts, pairing, tables
+from analytics.logs.schema import TIERS
+from analytics.logs.storage import catalogue, facts, grading, pairing
 from analytics.logs.storage import ladder as ladders
 from analytics.logs.storage import recipe as recipes
+from analytics.logs.storage.arrivals import Arrival, Judge, arrived, emptied, forgotten, refreshed
 from analytics.logs.storage.database import (
     StoreBusyError,
     StoreDamagedError,
@@ -37,7 +35,7 @@ from analytics.logs.storage.database import (
     set_aside,
     transaction,
 )
-from analytics.logs.storage.ingest import Ingested, ingest_rows
+from analytics.logs.storage.ingest import Ingested
 from analytics.logs.storage.kept import Kept
 from analytics.logs.storage.ladder import Ladder, Pair
 from analytics.logs.storage.models import refresh_models
@@ -238,46 +236,18 @@ class Store:
     def ingest(
         self,
         dataset: str,
-        typed_parquet: Path,
+        arrival: Arrival,
         *,
-        form: Form,
-        file_id: str,
-        name: str,
-        format: str,  # noqa: A002 - the field's name in every report
-        read: int,
-        rejected: int = 0,
-        confidence_set_null: int = 0,
-        mapping: str = "{}",
-        problems: Sequence[Problem] = (),
-        problems_total: int | None = None,
-        notes: Sequence[str] = (),
         badge: str | None = None,
-        prices: Overrides | None = None,
-        passed: Mapping[str, int] | None = None,
-        answers: str = "{}",
         raw: Path | None = None,
-        judge: Callable[[list[Problem]], None] = lambda _: None,
+        judge: Judge = lambda _: None,
     ) -> Ingested:
         """Load one converted file, all of it or nothing; the same file again changes nothing.
 
         Args:
-            dataset: Name of the dataset; made if it is new.
-            typed_parquet: In ``staging``, written by our own child process.
-            form: ``decisions`` or ``calls``.
-            file_id: SHA-256 of the decompressed content.
-            name: File name as uploaded.
-            format: csv, jsonl, json or parquet.
-            read: Records seen, rejected ones included.
-            rejected: Records that are not in ``typed_parquet``.
-            confidence_set_null: Confidences that were no number in [0, 1].
-            mapping: JSON text of the mapping.
-            problems: Of rejected records.
-            problems_total: How many there are; None: as many as given.
-            notes: Sentences about how the file was read.
+            dataset: Name of the dataset; made if it is new, unless the file holds grades.
+            arrival: The file.
             badge: Shown beside the dataset's name everywhere.
-            prices: Input and output price in USD per million tokens by model.
-            passed: Records that were passed over, by reason.
-            answers: JSON text of what else the user said.
             raw: The file as it came, a private copy that is taken over; null if it is not to be kept.
             judge: Called with the conflicts before anything is kept; what it raises leaves nothing behind.
 
@@ -290,42 +260,78 @@ class Store:
         """
         dataset = _dataset_name(dataset)
         if raw is not None and self._kept is not None:
-            self._kept.keep(file_id, raw)
+            self._kept.keep(arrival.file_id, raw)
         with self._transaction() as cursor:
-            if catalogue.has_file(cursor, dataset, file_id):
-                return Ingested(0, catalogue.rows_in(cursor, typed_parquet))
-            catalogue.require_form(cursor, dataset, form, badge)
-            cursor.execute(
-                """INSERT INTO files
-                   (dataset, file_id, name, format, loaded_at, read, form, passed, answers, position)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, nextval('versions'))""",
-                [
-                    *(dataset, file_id, name, format, catalogue.now(), read, form),
-                    *(json.dumps(dict(passed or {})), answers),
-                ],
-            )
-            key = catalogue.key(cursor, dataset)
-            found = ingest_rows(cursor, key, typed_parquet, form=form, file_id=file_id)
-            judge(found.conflicts)
-            if found.loaded:
-                refresh_models(cursor, dataset, form, prices=prices)
-                ladders.refresh_ladder(cursor, dataset, form)
-                if form == "calls":
-                    pairing.rebuild_decisions(cursor, dataset)
-            total = len(problems) if problems_total is None else problems_total
-            shown = [*problems, *found.conflicts][: LIMITS.problems]
-            cursor.execute(
-                """UPDATE files SET loaded = ?, rejected = ?, duplicates = ?, confidence_set_null = ?,
-                       mapping = ?, problems = ?, problems_total = ?, notes = ?
-                   WHERE dataset = ? AND file_id = ?""",
-                [
-                    *(found.loaded, rejected + len(found.conflicts), found.duplicates, confidence_set_null),
-                    *(mapping, json.dumps([asdict(problem) for problem in shown])),
-                    *(total + len(found.conflicts), json.dumps(list(notes)), dataset, file_id),
-                ],
-            )
-            catalogue.changed(cursor, dataset)
+            if catalogue.has_file(cursor, dataset, arrival.file_id):
+                return Ingested(0, catalogue.rows_in(cursor, arrival.typed))
+            catalogue.require_form(cursor, dataset, arrival.form, badge)
+            grading.taken_back(cursor, dataset)
+            found = arrived(cursor, dataset, arrival, judge)
+            refreshed(cursor, dataset, prices=arrival.prices)
             return found
+
+    def take_back(self, dataset: str, file_id: str) -> None:
+        """Take a file out of a dataset again, which must be ``separable``.
+
+        Raises:
+            SchemaError: There is no such dataset or file.
+        """
+        with self._transaction(forgets=True) as cursor:
+            grading.taken_back(cursor, dataset)
+            forgotten(cursor, dataset, file_id)
+            refreshed(cursor, dataset)
+
+    def separable(self, dataset: str, file_id: str) -> bool:
+        """Whether no other file of a dataset lost a row because this one has it too."""
+        with self.cursor() as cursor:
+            found = cursor.execute(
+                """SELECT coalesce(bool_and(duplicates = 0 AND problems NOT LIKE ?), true) FROM files
+                   WHERE dataset = ? AND file_id <> ?""",
+                ["%the first is kept%", dataset, file_id],
+            ).fetchone()
+        return bool(found and found[0])
+
+    def replace(self, dataset: str, arrivals: Sequence[Arrival]) -> list[Ingested]:
+        """Let a dataset consist of these files, in this order; what was set by hand stays.
+
+        Raises:
+            SchemaError: There is no such dataset, or a file does not fit it.
+        """
+        with self._transaction(forgets=True) as cursor:
+            catalogue.require(cursor, dataset)
+            emptied(cursor, dataset)
+            found = []
+            for arrival in arrivals:
+                catalogue.require_form(cursor, dataset, arrival.form, None)
+                found.append(arrived(cursor, dataset, arrival, lambda _: None))
+            refreshed(cursor, dataset)
+        return found
+
+    def graders(self, dataset: str) -> pl.DataFrame:
+        """The graders of the files joined to a dataset, see ``grading.graders``."""
+        with self.cursor() as cursor:
+            return grading.graders(cursor, dataset)
+
+    def grader_order(self, dataset: str) -> list[str | None]:
+        """Which graders count, the first that graded an answer decides; None is the log itself."""
+        with self.cursor() as cursor:
+            return grading.order_of(cursor, dataset)
+
+    def set_grader_order(self, dataset: str, order: Sequence[str | None] | None) -> None:
+        """Say which graders count, in order; None: as their names and the log suggest.
+
+        Raises:
+            SchemaError: There is no such dataset or grader.
+        """
+        with self._transaction() as cursor:
+            known = set(grading.graders(cursor, dataset)["grader"])
+            unknown = [name for name in order or [] if name is not None and name not in known]
+            if unknown:
+                found = ", ".join(sorted(known)) or "none"
+                raise SchemaError(f"No grader is named {', '.join(unknown)}. Graders: {found}.")
+            grading.taken_back(cursor, dataset)
+            grading.set_order(cursor, dataset, order)
+            refreshed(cursor, dataset)
 
     def rename(self, dataset: str, name: str) -> None:
         """Give a dataset another name.
@@ -354,8 +360,7 @@ class Store:
         with self._transaction(forgets=True) as cursor:
             key = catalogue.key(cursor, dataset)
             self._missing = [lost for lost in self._missing if lost.key != key]
-            for form in TABLES:
-                tables.drop(cursor, form, key)
+            emptied(cursor, dataset)
             for table in _OWNED:
                 cursor.execute(f"DELETE FROM {table} WHERE dataset = ?", [dataset])  # noqa: S608
             cursor.execute("DELETE FROM datasets WHERE name = ?", [dataset])

@@ -95,9 +95,11 @@ def require_form(cursor: duckdb.DuckDBPyConnection, dataset: str, wanted: Form, 
     """Make the dataset if it is new.
 
     Raises:
-        SchemaError: It holds rows of the other form.
+        SchemaError: It holds rows of the other form, or there is none to join grades to.
     """
-    found = form(cursor, dataset)
+    found = require(cursor, dataset) if wanted == "grades" else form(cursor, dataset)
+    if wanted == "grades":
+        return
     if found is None:
         cursor.execute(
             """INSERT INTO datasets (name, form, created, version, badge, id)
