@@ -16,7 +16,8 @@ per call:
   calibration where there is one. heuristic_v2 takes the first tier whose chance reaches the threshold, and a
   tier without models is served by the default model: a request leaves the cheapest model if and only if the
   chance of the highest tier that this model serves is below the threshold. Which tier that is, the tiers and
-  models in the log tell. Both keep at equality, and both are forecasts;
+  models in the log tell. Both keep at equality, and both are forecasts. The classifier's threshold rises with
+  the boundary that it saw; a turn of a session that is held to its model carries no forecast;
 - ``escalated`` in a routing decision says that the prompt asked for a better model: it is not read;
 - SIMPLE to REASONING are the router's words for requests, not tiers of models: ``tier_logged`` has them.
 """
