@@ -174,8 +174,13 @@ def largest_weight(selection: Selection, names: Sequence[str]) -> float:
 
 
 def _one_kind(frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """Rows of the more frequent policy kind: the two cost differently and are never mixed."""
-    kinds = frame.group_by("policy_kind").agg(pl.col("n").sum()).sort("n", "policy_kind", descending=True)
+    """Rows of one policy kind: the two cost differently and are never mixed.
+
+    The one with more confidences, since calls that nobody routed have none; else the more frequent one.
+    """
+    confident = pl.col("n").filter(pl.col("confidence").is_not_null()).sum().alias("confident")
+    kinds = frame.group_by("policy_kind").agg(confident, pl.col("n").sum())
+    kinds = kinds.sort("confident", "n", "policy_kind", descending=True)
     if kinds.height < 2:  # noqa: PLR2004 - there are two kinds
         return frame, ()
     kept, left = kinds["policy_kind"][0], int(kinds["n"][1:].sum())

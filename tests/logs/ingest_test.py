@@ -99,6 +99,17 @@ def test_calls_of_one_request_differ_by_model_effort_or_index(store):
     assert (found.loaded, found.duplicates, [p.line for p in found.conflicts]) == (4, 1, [7])
 
 
+def test_a_tools_own_id_of_a_call_tells_it_from_every_other(store):
+    one = {"request_id": "r", "model": "m"}
+    found = load(
+        store,
+        "d",
+        [{**one, "call_id": "1"}, {**one, "call_id": "2"}, {**one, "call_id": "1"}, {**one, "call_id": None}],
+        form="calls",
+    )
+    assert (found.loaded, found.duplicates, found.conflicts) == (3, 1, [])
+
+
 def test_the_ledger_adds_up(store):
     problem = Problem(9, "confidence", "is no number")
     load(

@@ -53,6 +53,23 @@ def test_without_costs_and_prices_the_order_of_calls_decides(store):
     assert store.ladder("d").pairs == (Pair("maths", "zeta-of-ours", "alpha-of-ours", 0),)
 
 
+def test_a_fallback_from_a_failed_call_is_no_step_of_a_ladder(store):
+    # Failed calls cost nothing, so that the big model would be the cheaper one of r1 and r2. In r3 the small
+    # model answered first: 0.01 < 0.05.
+    fallback = [
+        call(request, model, cost_usd=cost, status=status)
+        for request in ("r1", "r2")
+        for model, cost, status in (("big", 0.0, "error"), ("small", 0.01, "success"))
+    ]
+    load(store, "d", fallback, form="calls")
+    assert not store.ladder("d").confirmed
+    cascade = [call("r3", "small", cost_usd=0.01), call("r3", "big", cost_usd=0.05)]
+    load(store, "d", cascade, form="calls", file="more.csv")
+    ladder = store.ladder("d")
+    assert ladder.pairs == (Pair("maths", "small", "big", 0),)
+    assert "1 requests in which two models occur" in ladder.reason
+
+
 def test_three_models_give_the_steps_between_neighbours(store):
     # a < b < c by cost. r1 calls all: a>b and b>c. r2 calls a alone: a>b. r3 calls b and c: b>c.
     cost = {"a": 0.1, "b": 0.2, "c": 0.3}

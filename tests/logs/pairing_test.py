@@ -132,6 +132,22 @@ def test_a_served_failure_is_a_wrong_answer_with_its_cost(store):
     assert decisions(store, columns) == [("kept", 0.0, None, 0.1, None), ("sent", None, 0.0, 0.1, 1.0)]
 
 
+def test_a_fallback_to_the_fast_model_was_not_escalated(store):
+    load(
+        store,
+        "d",
+        [
+            *[call("r1", "small", call_index=0, cost_usd=0.1), call("r1", "big", call_index=1, cost_usd=1.0)],
+            call("back", "big", call_index=0, status="timeout", cost_usd=0.0),
+            call("back", "small", call_index=1, status="success", cost_usd=0.1),
+            call("on", "small", call_index=0, status="success", cost_usd=0.1),
+            call("on", "big", call_index=1, status="timeout", cost_usd=0.0),
+        ],
+        form="calls",
+    )
+    assert decisions(store, "request_id, escalated") == [("back", False), ("on", True), ("r1", True)]
+
+
 def test_a_strong_answer_alone_is_counted_apart_in_a_cascade(store):
     load(
         store,

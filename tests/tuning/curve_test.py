@@ -53,6 +53,21 @@ def test_every_reference_sweep_is_reproduced(name, refcase, tmp_path):
             assert row["cost_per_correct_usd"] == pytest.approx(want["cost_per_correct"], rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("confidence", "kept"), [([None, None, None, 0.2, 0.8], "predictive"), ([None] * 5, "cascade")]
+)
+def test_the_kind_of_policy_that_has_confidences_is_kept(tmp_path, confidence, kept):
+    # Three calls that named a model themselves and two that a router decided.
+    kinds = ["cascade"] * 3 + ["predictive"] * 2
+    log = log_of({"confidence": confidence, "fast_correct": [1.0] * 5, "policy_kind": kinds}, tmp_path)
+    selection = select(log)
+    assert selection.policy_kind == kept
+    left = {"predictive": 3, "cascade": 2}[kept]
+    assert selection.notes == (
+        f"{left} requests of the other kind of policy are left out: {kept} requests only.",
+    )
+
+
 def test_a_predictive_policy_pays_one_call_per_request(tmp_path):
     inputs = {"c": [0.2, 0.8], "yf": [0, 1], "yr": [1, 1], "kf": [0.001, 0.002], "kr": [0.01, 0.02]}
     got = curve(replay(inputs, tmp_path, policy_kind=["predictive"] * 2)).points

@@ -48,12 +48,17 @@ class Dialect:
         tails: Whether the last step of a dotted path may stand for a field where the whole does not.
         kinds: Kind of confidence that a plain name holds.
         refusal: Why no file of this shape can be loaded, and what to load instead; null if it can.
-        units: Units that this shape fixes, by canonical field.
+        units: Units that this shape fixes, by canonical field or by plain name of a column.
         of_served: Plain names of columns that speak of the served answer only; a kept answer is the fast
             one, so they are blanked where the request was escalated.
         one_side: Whether grade, cost and latency are the request's own, so that they belong to the fast
             side of a kept request and to the strong side of an escalated one.
         extra: Fields that a plain name gives besides its own: canonical field -> plain names.
+        fits: Whether a column (second) speaks of the column that gives the confidence, the grade or the arm
+            (first), both by plain name: the threshold of another score or the experiment of another arm would
+            be read wrongly. None: every column does.
+        ranks: Fields and ranks of plain names that follow from what the columns hold, over those of
+            ``match``. Takes the different values by plain name, empty where they are more than a few.
     """
 
     name: str
@@ -69,6 +74,8 @@ class Dialect:
     of_served: frozenset[str] = frozenset()
     one_side: bool = False
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fits: Callable[[str, str], bool] | None = None
+    ranks: Callable[[Mapping[str, tuple[str, ...]]], Mapping[str, Match]] | None = None
 
 
 def plain(name: str) -> str:

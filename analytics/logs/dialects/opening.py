@@ -13,6 +13,7 @@ from typing import Any
 _PAIR = re.compile(r"^\s*([A-Za-z_][\w.\- ]{0,60}?)\s*[:=]\s*(.+?)\s*$", re.DOTALL)
 _EPOCHS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3), (1e8, 1.0))
 _LONGEST = 1 << 20
+_NOTHING = frozenset({"", "none", "null", "\\n"})
 
 
 def opened(value: Any) -> Any:
@@ -46,6 +47,21 @@ def listing(value: Any) -> list[Any]:
     """A value as a list, also from JSON text; an empty one where it is none."""
     found = opened(value)
     return list(found) if isinstance(found, list | tuple) else []
+
+
+def text(value: Any) -> str | None:
+    """A name or an id as text, also from a number; None for nothing and for the words for it."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    found = str(value).strip()
+    return None if found.lower() in _NOTHING else found
+
+
+def pruned(value: Any) -> Any:
+    """The value without members that hold nothing, at any depth: a Parquet struct has those of all rows."""
+    if isinstance(value, dict):
+        return kept({key: pruned(item) for key, item in value.items() if item is not None})
+    return [pruned(item) for item in value] if isinstance(value, list) else value
 
 
 def tagged(tags: Any) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Which column a field is read from: by name, then by how well the values fit."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +25,11 @@ _NO_CATEGORY = frozenset(
 _CATEGORIES = (2, 200)
 _PER_CATEGORY = 5
 _TEXTS = ("prompt", "answer")
+_FOLLOWERS = {
+    "confidence": ("threshold", "confidence_kind", "policy_kind"),
+    "correct": ("correct_source",),
+    "arm": ("experiment",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,11 @@ class Choice:
 
 
 def choices(
-    dialect: Dialect, profiles: Sequence[ColumnProfile], *, keep_text: bool = False
+    dialect: Dialect,
+    profiles: Sequence[ColumnProfile],
+    *,
+    keep_text: bool = False,
+    said: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[dict[str, Choice], list[str]]:
     """One choice per field that some column stands for, and notes on what was decided.
 
@@ -51,8 +60,10 @@ def choices(
         dialect: Shape of the file.
         profiles: Of its columns.
         keep_text: Whether prompts and answers are wanted.
+        said: Canonical field -> columns that the user named for it.
     """
     candidates, notes = _candidates(dialect, profiles, keep_text=keep_text)
+    _follow(dialect, candidates, said or {})
     chosen: dict[str, Choice] = {}
     for field, found in candidates.items():
         chosen[field] = _best(field, found, notes)
@@ -60,6 +71,14 @@ def choices(
     _identify(chosen, [profile for _, profile in candidates.get("request_id", [])], notes)
     _by_values(dialect, chosen, profiles)
     return chosen, notes
+
+
+def drop_unfit(dialect: Dialect, chosen: dict[str, Choice], *, kept: Container[str]) -> None:
+    """Leave out columns that speak of another score than the one that is read, but for fields in ``kept``."""
+    for leader, field in _followers(dialect):
+        lead, sources = chosen.get(leader), chosen[field].sources if field in chosen else ()
+        if lead and lead.sources and field not in kept and not _fit(dialect, lead.sources[0], sources):
+            del chosen[field]
 
 
 def grade_scale(profile: ColumnProfile) -> Scale:
@@ -88,8 +107,9 @@ def _candidates(
     mappable = {column.name for column in TABLES[dialect.form] if column.mappable}
     candidates: dict[str, Found] = {}
     notes: list[str] = []
+    ranks = dialect.ranks({plain(one.name): one.values for one in profiles}) if dialect.ranks else {}
     for profile in profiles:
-        found = field_of(dialect, profile.name)
+        found = ranks.get(plain(profile.name)) or field_of(dialect, profile.name)
         if not found or found[0] not in mappable or (found[0] in _TEXTS and not keep_text):
             continue
         field, rank = found
@@ -100,6 +120,27 @@ def _candidates(
             candidates.setdefault(field, []).append((rank, profile))
     _success_is_status(candidates, mappable)
     return candidates, notes
+
+
+def _followers(dialect: Dialect) -> list[tuple[str, str]]:
+    """Pairs of a field and one that is read only from columns that speak of it."""
+    if dialect.fits is None:
+        return []
+    return [(leader, field) for leader, fields in _FOLLOWERS.items() for field in fields]
+
+
+def _fit(dialect: Dialect, leader: str, sources: Sequence[str]) -> bool:
+    return dialect.fits is None or all(dialect.fits(plain(leader), plain(source)) for source in sources)
+
+
+def _follow(dialect: Dialect, candidates: dict[str, Found], said: Mapping[str, Sequence[str]]) -> None:
+    """Leave only the candidates that speak of the confidence and the grade that will be read."""
+    for leader, field in _followers(dialect):
+        best = _ordered(leader, candidates.get(leader, []))[:1]
+        named = said[leader] if leader in said else [profile.name for _, profile in best]
+        if named and field in candidates:
+            fitting = [item for item in candidates.pop(field) if _fit(dialect, named[0], [item[1].name])]
+            candidates |= {field: fitting} if fitting else {}
 
 
 def _success_is_status(candidates: dict[str, Found], mappable: set[str]) -> None:
@@ -132,7 +173,7 @@ def _unfit(field: str, rank: int, profile: ColumnProfile) -> str | None:
 
 
 def _best(field: str, found: Found, notes: list[str]) -> Choice:
-    ordered = sorted(found, key=lambda item: (item[0], -round(_usable(field, item[1]), 2), item[1].position))
+    ordered = _ordered(field, found)
     rank, best = ordered[0]
     rivals = [profile for other, profile in ordered[1:] if other == rank or (rank >= WEAK and other >= WEAK)]
     if rivals and field != "request_id":
@@ -144,6 +185,10 @@ def _best(field: str, found: Found, notes: list[str]) -> Choice:
     if rank >= WEAK:
         return Choice((best.name,), "check", _kind(best))
     return Choice((best.name,), "sure", _why(field, best.name, rank))
+
+
+def _ordered(field: str, found: Found) -> Found:
+    return sorted(found, key=lambda item: (item[0], -round(_usable(field, item[1]), 2), item[1].position))
 
 
 def _usable(field: str, profile: ColumnProfile) -> float:
@@ -227,7 +272,9 @@ def _identify(chosen: dict[str, Choice], ids: list[ColumnProfile], notes: list[s
 
 
 def _by_values(dialect: Dialect, chosen: dict[str, Choice], profiles: Sequence[ColumnProfile]) -> None:
-    """Fields that no name gave, where values alone say enough for a guess."""
+    """Fields that no name gave, where values alone say enough for a guess; a tool's columns are known."""
+    if dialect.opened:
+        return
     unknown = [profile for profile in profiles if profile.filled and field_of(dialect, profile.name) is None]
     if dialect.form == "calls" and "model" not in chosen:
         priced = [p for p in unknown if p.values and all(prices.price(value) for value in p.values)]

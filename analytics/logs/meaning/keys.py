@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from analytics.logs.dialects.dialect import TAIL, Dialect, Match, plain, tail
+from analytics.logs.dialects.dialect import FREE, TAIL, WEAK, Dialect, Match, plain, tail
 from analytics.logs.reading import staged_rows
 from analytics.logs.reading.staging import Staged
 
@@ -108,7 +108,8 @@ def keys(folder: Path, staged: Staged, dialect: Dialect, distinct: Mapping[int, 
     every column are duplicates and need not be. Otherwise the smallest set of id-like columns that does,
     and of those the one with the fewest combinations. A set that would split the calls of one request is
     no request id. Where no set will do, a column that is called ``request_id`` stays the key, so that
-    repeats are reported as conflicts; any other name gives way to the line.
+    repeats are reported as conflicts; any other name gives way to the line. What a tool's own export calls
+    a request always is one.
 
     Args:
         folder: The private folder.
@@ -122,8 +123,11 @@ def keys(folder: Path, staged: Staged, dialect: Dialect, distinct: Mapping[int, 
         return {}
     search = _Search(folder, staged, best=ids[0], form=dialect.form, fields=fields)
     best = fields[ids[0]]
+    rank = best[1] if best else WEAK
     try:
-        return {ids[0]: search.key(ids, distinct, own_name=best is not None and best[1] == 0)}
+        if dialect.opened and rank < FREE:
+            return {ids[0]: search.tool_key(ids[0])}
+        return {ids[0]: search.key(ids, distinct, own_name=rank == 0)}
     finally:
         search.close()
 
@@ -158,6 +162,10 @@ class _Search:
 
     def close(self) -> None:
         self.connection.close()
+
+    def tool_key(self, best: int) -> Key:
+        different = self._distinct(sorted(self.fields))
+        return Key((self.columns[best],), different - self._distinct([best, *_fixed(self.fields)]))
 
     def key(self, ids: list[int], distinct: Mapping[int, int], *, own_name: bool) -> Key:
         fixed = _fixed(self.fields)

@@ -132,11 +132,12 @@ def _chosen(
         chosen = {name: Choice(sources, "sure", AGAIN) for name, sources in saved.columns.items()}
         notes = ["A mapping confirmed before for the same columns is used again."]
     else:
-        chosen, notes = choice.choices(dialect, profiles, keep_text=answers.keep_text)
+        chosen, notes = choice.choices(dialect, profiles, keep_text=answers.keep_text, said=answers.map)
     for name, sources in answers.map.items():
         chosen[name] = Choice(sources, "sure" if sources else "missing", SAID)
     for name in set(answers.set) - set(answers.map):
         chosen.pop(name, None)
+    choice.drop_unfit(dialect, chosen, kept=answers.map)
     return chosen, notes
 
 
@@ -197,6 +198,8 @@ def _defaults(
         kind = dialect.kinds.get(plain(source)) or _confidence_kind(source)
         if kind:
             constants.setdefault("confidence_kind", kind)
+    if constants.get("confidence_kind") == "predictive" and "policy_kind" not in columns:
+        constants.setdefault("policy_kind", "predictive")
 
 
 def _confidence_kind(source: str) -> str | None:

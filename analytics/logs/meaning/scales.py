@@ -89,9 +89,10 @@ def scales(
         for source in sources[:1] if kind != "share" else sources:
             profile = profiles[source]
             asked = _stated(canonical, source, kind, stated)
-            unit = asked or name_unit(plain(source), canonical) or dialect.units.get(canonical)
+            fixed = dialect.units.get(plain(source)) or dialect.units.get(canonical)
+            unit = asked or name_unit(plain(source), canonical) or fixed
             if kind == "money" and asked is None:
-                _money(found, canonical, profile)
+                _money(found, canonical, profile, stated=unit is not None)
             if unit is None:
                 unit = _DECIDED[kind](found, canonical, profile)
             if kind == "time" and unit in {None, "iso"}:
@@ -154,12 +155,12 @@ def _grade(found: Scales, canonical: str, profile: ColumnProfile) -> str | None:
     return None
 
 
-def _money(found: Scales, canonical: str, profile: ColumnProfile) -> None:
+def _money(found: Scales, canonical: str, profile: ColumnProfile, *, stated: bool) -> None:
     if profile.currency:
         signs = f"{profile.name} carries currency signs ({', '.join(profile.samples)})"
         text = f"{signs}: say the unit and the decimal mark"
         _ask(found, profile, text, ["usd", "cents"])
-    elif name_unit(plain(profile.name), canonical) is None:
+    elif not stated:
         found.guessed[canonical] = "US dollars assumed"
 
 

@@ -1,7 +1,8 @@
 """The ladder of a dataset: which model is fast and which is strong, per category, and on what evidence.
 
 Models occur together in a request, or a person says so. The order is by mean logged cost per call in
-those requests, else by list price, else by the order of the calls.
+those requests, else by list price, else by the order of the calls. A call that failed in a request which
+was answered after all counts for nothing here: it was retried, or another model was the fallback.
 """
 
 from collections.abc import Iterable
@@ -22,17 +23,23 @@ LABEL = """CASE WHEN effort IS NULL OR effort = '' OR ends_with(model, '@' || ef
 
 _CALLS = f"(SELECT *, {LABEL} AS label FROM {tables.CALLS})"  # noqa: S608 - our own names only
 
+_FAILED = "coalesce(status IN ('error', 'timeout'), false)"
+_COUNTED = f"""(SELECT * FROM (
+        SELECT *, {_FAILED} AS failed, bool_or(NOT {_FAILED}) OVER (PARTITION BY request_id) AS answered
+        FROM {_CALLS})
+    WHERE NOT (failed AND answered))"""  # noqa: S608
+
 _MODEL_SETS = f"""
     SELECT category, labels, count(*) FROM (
         SELECT min(task_category) AS category, list_sort(list_distinct(list(label))) AS labels
-        FROM {_CALLS} GROUP BY request_id)
+        FROM {_COUNTED} GROUP BY request_id)
     GROUP BY category, labels ORDER BY category NULLS LAST, labels"""  # noqa: S608
 
 _EVIDENCE = f"""
     WITH called AS (
         SELECT label, cost_usd, min(label) OVER request <> max(label) OVER request AS several,
             rank() OVER (PARTITION BY request_id ORDER BY call_index, ts) AS turn
-        FROM {_CALLS} WINDOW request AS (PARTITION BY request_id))
+        FROM {_COUNTED} WINDOW request AS (PARTITION BY request_id))
     SELECT label, avg(cost_usd) FILTER (several), avg(cost_usd), avg(turn), list_price
     FROM called LEFT JOIN (
         SELECT model, (3 * input_usd_per_1m + output_usd_per_1m) / 4 AS list_price

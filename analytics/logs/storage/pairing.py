@@ -65,8 +65,13 @@ _ESCALATED = """CASE
     WHEN s.was_served THEN true
     WHEN f.was_served THEN false
     WHEN s.was_served IS FALSE AND f.was_served IS NULL THEN false
+    WHEN s.status IN ('error', 'timeout') AND coalesce(f.status NOT IN ('error', 'timeout'), true)
+        AND coalesce(f.call_index > s.call_index, f.ts > s.ts, false) THEN false
     ELSE true END"""
-"""Whether the strong answer was served; null where neither was: fast not served, strong not called."""
+"""Whether the strong answer was served; null where neither was: fast not served, strong not called.
+
+Where nobody says so it was, unless it failed and the fast model was the fallback.
+"""
 
 _CONFIDENCE = """CASE
     WHEN f.confidence IS NOT NULL THEN f.{0}

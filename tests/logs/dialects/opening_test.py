@@ -53,3 +53,26 @@ def test_a_mean_log_probability_is_none_where_a_probability_would_pass_one():
     assert opening.mean_logprob([-1.0, "-3", None]) == -2.0
     assert opening.mean_logprob([0.5, -1]) is None
     assert opening.mean_logprob([]) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (" a ", "a"),
+        (7, "7"),
+        ("", None),
+        ("None", None),
+        ("NULL", None),
+        ("\\N", None),
+        (True, None),
+        ({}, None),
+    ],
+)
+def test_an_id_is_text_and_no_word_for_nothing(value, text):
+    assert opening.text(value) == text
+
+
+def test_members_that_hold_nothing_are_pruned_at_any_depth():
+    value = {"a": None, "b": {"c": None, "d": []}, "e": [{"f": None, "g": 0}], "h": False}
+    assert opening.pruned(value) == {"e": [{"g": 0}], "h": False}
+    assert opening.pruned("text") == "text"
