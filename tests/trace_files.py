@@ -2,12 +2,15 @@
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from analytics.logs import intake
-from analytics.logs.meaning.convert import TYPED
-from analytics.logs.meaning.mapping import Answers
+from analytics.logs.meaning.convert import TYPED, convert
+from analytics.logs.meaning.mapping import Answers, proposal
+from analytics.logs.meaning.profile import profile
+from analytics.logs.reading import readers
 
 FIXTURES = Path(__file__).parent / "fixtures"
 START = 1_795_358_625  # 2026-11-22T14:43:45Z
@@ -69,22 +72,29 @@ def written(path, documents):
     return path
 
 
-def typed(store, path, **answers):
-    """(typed rows by column, how the file was read) through the child process; nothing may be left open."""
-    inspection = intake.inspect(path, name=path.name, answers=Answers(**answers), workdir=store.staging)
-    try:
-        assert not [*inspection.staged.questions, *inspection.proposal.questions]
-        assert inspection.proposal.refusal is None
-        converted = intake.convert(inspection, inspection.proposal.mapping)
-        frame = pl.read_parquet(inspection.folder / TYPED)
-        assert inspection.staged.read == frame.height + inspection.staged.rejected + converted.rejected
-        return frame, inspection.staged
-    finally:
-        inspection.discard()
+def read(path, **answers):
+    """(typed rows by column, how the file was read), in this process; nothing may be left open."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        staged = readers.staged_file(path, folder, name=path.name)
+        made = proposal(staged, profile(folder, staged), overrides=Answers(**answers))
+        assert not [*staged.questions, *made.questions]
+        assert made.refusal is None
+        converted = convert(folder, made.mapping)
+        frame = pl.read_parquet(folder / TYPED)
+    assert staged.read == frame.height + staged.rejected + converted.rejected
+    return frame, staged
 
 
-def call(store, tmp_path, *spans, **resource):
+def load(store, path, **answers):
+    """The report of a file that went through the child process into a store and left nothing open."""
+    [report] = intake.load(store, "d", [path], Answers(**answers))
+    assert report.read == report.loaded + report.rejected + report.duplicates
+    return report
+
+
+def call(tmp_path, *spans, **resource):
     """The only typed row of a document with these spans, as a dict without what is null."""
-    frame, _ = typed(store, written(tmp_path / "one.jsonl", [document(*spans, **resource)]))
+    frame, _ = read(written(tmp_path / "one.jsonl", [document(*spans, **resource)]))
     [row] = frame.drop("line").to_dicts()
     return {name: held for name, held in row.items() if held is not None}

@@ -6,10 +6,16 @@ then plain tables; the call-level table takes whatever is left.
 
 from collections.abc import Iterable
 
-from analytics.logs.dialects import call_level, grade_table, router_record, wide
+from analytics.logs.dialects import call_level, grade_table, otel, phoenix, router_record, wide
 from analytics.logs.dialects.dialect import Dialect, plain
 
-TOOLS: tuple[Dialect, ...] = ()
+TOOLS: tuple[Dialect, ...] = (
+    otel.DIALECT,
+    otel.LOGS,
+    otel.METRICS,
+    phoenix.SPANS,
+    phoenix.ANNOTATIONS,
+)
 TABLES: tuple[Dialect, ...] = (router_record.DIALECT, wide.DIALECT, call_level.DIALECT)
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (*TOOLS, *TABLES, grade_table.DIALECT)}
 

@@ -135,6 +135,9 @@ class FlatRows:
             done, first = done + table.num_rows, done
             if nesting is not None:
                 table = nesting.amended(table, first).combine_chunks()
+            if not table.num_rows:
+                spill.unlink()
+                continue
             found = dict(zip(table.schema.names[1:], table.columns[1:], strict=True))
             empty = pa.nulls(table.num_rows, pa.large_string())
             file.write(
