@@ -52,7 +52,7 @@ def test_a_resource_behind_its_spans_is_told():
 @pytest.mark.parametrize(
     ("text", "folded"),
     [
-        ('{"resourceSpans":[', True), (' {\n "resource_logs" : [', True), ('{"batches":[', True),
+        ('{"resourceSpans":[', True), (' {\n "resource_logs" : [', True), ('{"resourceMetrics" :[', True),
         ('{"resourceSpans":{}', False), ('[{"resourceSpans":[', False), ('{"data":[', False), ("", False),
     ],
 )  # fmt: skip

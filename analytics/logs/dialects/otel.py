@@ -2,8 +2,8 @@
 
 ``resourceSpans[].scopeSpans[].spans[]`` (opentelemetry-proto, ``docs/specification.md`` on JSON, and
 ``examples/``; opentelemetry-exporter-otlp-json-file 0.66b1), one document per line as the collector's file
-exporter writes, or one document. Read as well: ``instrumentationLibrarySpans`` and ``batches``, names in
-snake case and enums by name, as JSON mappings of other libraries write, and attributes as a plain object.
+exporter writes, or one document. Read as well: the older ``instrumentationLibrarySpans``, names in snake case
+and enums by name, as JSON mappings of other libraries write them, and attributes as a plain object.
 
 - Times are nanoseconds since 1970 as text, exact beyond 2^53; a time of 0 is none.
 - Of an attribute that stands twice the last counts: software that does not merge them appends the later one.
@@ -16,12 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from analytics.logs.dialects import evaluations, span_names, span_values, spans
-from analytics.logs.dialects.dialect import NO_FIELD, Dialect, Match, Nested, Passed, Record
+from analytics.logs.dialects.dialect import NO_FIELD, Dialect, Match, Nested, Passed, Record, signed
 from analytics.logs.dialects.opening import kept, listing
 from analytics.logs.dialects.spans import Event, Span
 
 _HEX = re.compile(r"^[0-9A-Fa-f]+$")
-_RESOURCE = ("resource_spans", "batches")
+_RESOURCE = ("resource_spans", "resource_logs")
 _SCOPE = ("scope_spans", "instrumentation_library_spans", "scope_logs", "instrumentation_library_logs")
 _LEAF = ("spans", "log_records")
 _KINDS = {
@@ -30,7 +30,6 @@ _KINDS = {
     for spelling in (f"{kind}Value", f"{kind}_value", f"{kind.capitalize()}Value")
 }
 _INTEGER = re.compile(r"^[+-]?\d{1,30}$")
-_NO_IDS = frozenset({"AAAAAAAAAAA=", "AAAAAAAAAAAAAAAAAAAAAA=="})
 _FAILED = frozenset({"2", "error", "status_code_error"})
 _DEEPEST = 20
 _METRICS = (
@@ -73,7 +72,7 @@ def identifier(given: Any) -> str | None:
     if not isinstance(given, str | int) or isinstance(given, bool):
         return None
     text = str(given).strip().removeprefix("0x")
-    if not text.strip("0") or text in _NO_IDS:
+    if not text.strip("0"):
         return None
     return text.lower() if _HEX.match(text) else text
 
@@ -130,7 +129,7 @@ def _leaves(record: Record) -> Iterator[tuple[Mapping[str, Any], str, dict[str, 
     if "span_id" in members and "trace_id" in members:
         yield record, "spans", {}
         return
-    for outer in _inner(members, (*_RESOURCE, "resource_logs")):
+    for outer in _inner(members, _RESOURCE):
         inside = _named(outer)
         resource = own_attributes(inside.get("resource"))
         for scope in _inner(inside, _SCOPE):
@@ -218,18 +217,11 @@ def grade_match(name: str) -> Match:
     return GRADE_FIELDS.get(name, NO_FIELD)
 
 
-def _holds(names: frozenset[str], *wanted: str) -> bool:
-    """Whether records are documents with one of these arrays, or spans by themselves."""
-    return not names.isdisjoint(wanted)
-
-
 DIALECT = Dialect(
     name="otlp",
     title="OpenTelemetry traces (OTLP JSON), one row per model call",
     form="calls",
-    recognises=lambda names: (
-        _holds(names, *_RESOURCE) or {"trace_id", "span_id", "start_time_unix_nano"} <= names
-    ),
+    recognises=signed("resource_spans", "trace_id span_id start_time_unix_nano"),
     match=span_names.match,
     opened=opened,
     units=span_names.UNITS,
@@ -238,7 +230,7 @@ LOGS = Dialect(
     name="otlp_logs",
     title="OpenTelemetry log records (OTLP JSON), one row per evaluation",
     form="grades",
-    recognises=lambda names: _holds(names, "resource_logs"),
+    recognises=signed("resource_logs"),
     match=grade_match,
     opened=opened_logs,
     tails=False,
@@ -248,7 +240,7 @@ METRICS = Dialect(
     name="otlp_metrics",
     title="OpenTelemetry metrics",
     form="calls",
-    recognises=lambda names: _holds(names, "resource_metrics"),
+    recognises=signed("resource_metrics"),
     match=lambda _: None,
     refusal=_METRICS,
 )

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from analytics.logs.dialects import evaluations, otel, span_names, span_values, spans
+from analytics.logs.dialects import evaluations, opening, otel, span_names, span_values, spans
 from analytics.logs.dialects.dialect import NO_FIELD, Dialect, Match, Nested, Passed, Record
 from analytics.logs.dialects.opening import kept, listing, mapping, member
 from analytics.logs.dialects.spans import Event, Span
@@ -44,7 +44,6 @@ _CODE = ("status_code", "status.status_code", "status.code", "status")
 _MESSAGE = ("status_message", "status.description", "status.message")
 _INDEXES = ("column 1", "__index_level_0__", "Unnamed: 0", "index")
 _SPAN_ID = re.compile(r"^[0-9a-f]{16}$")
-_LISTS = frozenset({"annotations", "evaluations"})
 _KINDS = frozenset(
     {"LLM", "CHAIN", "TOOL", "AGENT", "RETRIEVER", "RERANKER", "EMBEDDING", "EVALUATOR", "GUARDRAIL"}
     | {"PROMPT", "DECISION"}
@@ -54,10 +53,8 @@ _FAILED = frozenset({"2", "error", "statuscode.error", "status_code_error"})
 
 def literal(value: Any) -> Any:
     """A value, or what a text holds that is JSON or a Python literal of an object or a list."""
-    if not isinstance(value, str) or value.lstrip()[:1] not in {"{", "["}:
-        return value
-    found = member({"": value}, "")
-    if not isinstance(found, str) or len(value) > _LITERAL:
+    found = opening.opened(value)
+    if not isinstance(found, str) or found.lstrip()[:1] not in {"{", "["} or len(found) > _LITERAL:
         return found
     try:
         return ast.literal_eval(value.strip())
@@ -72,7 +69,7 @@ def opened(record: Record) -> Iterator[Record | Passed | Nested]:
     for column, value in record.items():
         name = column.removeprefix("attributes.")
         if name != column:
-            held = literal(value) if span_names.of_user(name) or name in _LISTS else value
+            held = literal(value) if span_names.of_user(name) or "." not in name else value
             attributes |= span_values.dotted({name: held})
     if isinstance(kind, str) and kind.upper() in _KINDS:
         attributes.setdefault("openinference.span.kind", kind)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from analytics.logs.dialects import call_level
-from analytics.logs.dialects.dialect import NO_FIELD, TAIL, Match, plain
+from analytics.logs.dialects.dialect import NO_FIELD, TAIL, WEAK, Match, plain
 from analytics.logs.dialects.span_values import Attributes
 
 REQUEST_MODEL = ("gen_ai.request.model", "llm.request.model_name")
@@ -104,28 +104,16 @@ _MADE_FROM = frozenset(
     | {*FIRST_CHUNK_MS, *UNIT, *PROMPT, *ANSWER, *PROVIDER, "gen_ai.system_instructions", "llm.tools"}
     | {"gen_ai.tool.definitions", "ai.prompt", "ai.response.text", "exception.stacktrace"}
 )
-_GIVEN = frozenset(
-    {"task_category", "segment", "tier", "effort", "served", "shadow", "confidence", "confidence_kind"}
-    | {"correct", "correct_source", "policy_kind", "threshold", "propensity", "sampling_probability"}
-    | {"router_cost_usd", "router_latency_s", "unit_id", "experiment", "arm", "cache_hit", "cost_usd"}
-)
-_TOLD_INSIDE = frozenset(
-    {"task_category", "segment", "confidence", "confidence_kind", "policy_kind", "threshold", "propensity"}
-    | {
-        "sampling_probability",
-        "router_cost_usd",
-        "router_latency_s",
-        "unit_id",
-        "experiment",
-        "arm",
-        "shadow",
-    }
-)
+_TOLD_INSIDE = frozenset((
+    "task_category", "segment", "confidence", "confidence_kind", "policy_kind", "threshold", "propensity",
+    "sampling_probability", "router_cost_usd", "router_latency_s", "unit_id", "experiment", "arm", "shadow",
+))  # fmt: skip
+_GIVEN = _TOLD_INSIDE | {"served", "correct", "correct_source", "cache_hit", "cost_usd"}
+_NOT_GIVEN = frozenset({"subject", "function_name"})
 _GRADES = frozenset({"correct", "is_correct", "correctness", "accuracy", "grade", "passed"})
 _OF_ROUTE = frozenset({"fast", "route", "router", "routing", "cascade", "escalation", "small", "cheap"})
 _OF_ELSE = frozenset({"intent", "asr", "ocr", "sentiment", "moderation", "retrieval", "rerank", "search"})
 _OF_ELSE |= {"language", "lang", "detection", "classifier", "classification", "judge", "speech", "entity"}
-
 
 snake = lru_cache(10_000)(plain)
 
@@ -148,8 +136,8 @@ def custom(name: str) -> Match | None:
     """Field and rank of the last step, in snake case, of a user's own attribute."""
     if name == "cat":
         return "task_category", 1
-    found = call_level.match(name)
-    if found is None or found[0] not in _GIVEN:
+    found = None if name in _NOT_GIVEN else call_level.match(name)
+    if found is None or found[0] not in _GIVEN or (found[1] >= WEAK and found[0] != "confidence"):
         return None
     if (found[0] == "correct" and name not in _GRADES) or (found[0] == "cost_usd" and "usd" not in name):
         return None
@@ -204,7 +192,10 @@ UNITS = {
 
 
 def match(name: str) -> Match | None:
-    """Field and rank of a column's plain name, or of the last step of the user's own attribute."""
+    """Field and rank of a column's plain name, or of the last step of the user's own attribute.
+
+    Traces carry many attributes: none is guessed by its values alone.
+    """
     if name in FIELDS:
         return FIELDS[name]
     if name.startswith(("span_", "evaluation_")) or about_else(name):
@@ -214,4 +205,4 @@ def match(name: str) -> Match | None:
         found = (custom("_".join(steps[at:])) for at in range(1, len(steps)))
         known = next((one for one in found if one), None)
         return (known[0], known[1] + 2 * TAIL) if known else NO_FIELD
-    return custom(name)
+    return custom(name) or (None if name.startswith("attributes_") else NO_FIELD)

@@ -240,12 +240,16 @@ def _tokens(attributes: Attributes) -> dict[str, int | None]:
 
 
 def _cost(attributes: Attributes) -> float | None:
+    """USD; null where a call with tokens cost nothing, which price tables say of models that they lack."""
     whole = number(first(attributes, span_names.COST))
     parts = [number(attributes.get(name)) for name in span_names.COST_PARTS]
     known = [part for part in parts if part is not None]
     if whole is None and len(known) == len(parts):
         whole = sum(known)
-    return whole if whole is not None and whole >= 0 else None
+    if whole is None or whole < 0:
+        return None
+    free = not count(first(attributes, span_names.INPUT)) and not count(first(attributes, span_names.OUTPUT))
+    return whole if whole or free else None
 
 
 def _status(span: Span) -> str:

@@ -17,11 +17,10 @@ _LOGS: _Levels = {"scope_logs": {"log_records": {}}, "instrumentation_library_lo
 _METRICS: _Levels = {"scope_metrics": {"metrics": {}}, "instrumentation_library_metrics": {"metrics": {}}}
 _FOLDS: _Levels = {
     "resource_spans": _SPANS,
-    "batches": _SPANS,
     "resource_logs": _LOGS,
     "resource_metrics": _METRICS,
 }
-_OPENING = r'\s*\{\s*"(?:resource(?:Spans|_spans|Logs|_logs|Metrics|_metrics)|batches)"\s*:\s*\['
+_OPENING = r'\s*\{\s*"resource(?:Spans|_spans|Logs|_logs|Metrics|_metrics)"\s*:\s*\['
 FOLDED = re.compile(_OPENING)
 _FOLDED_BYTES = re.compile(_OPENING.encode())
 LATE = "Resource attributes that stand behind their spans were not read."

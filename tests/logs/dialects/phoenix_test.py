@@ -131,6 +131,8 @@ def test_columns_of_a_frame_that_stand_twice_must_be_those_of_its_index(tmp_path
         ({"attributes.metadata": '{"category": "law"}'}, {"attributes.metadata.category": "law"}),
         ({"attributes.metadata": "{'category': "}, {"attributes.metadata": "{'category': "}),
         ({"attributes.route": "{'a': {'confidence': 0.5}}"}, {"attributes.route.a.confidence": 0.5}),
+        ({"attributes.gen_ai": "{'usage': {'output_tokens': 7, 'cost': 0.5}}"},
+         {"output_tokens": 7, "cost_usd": 0.5}),
         ({"attributes.route": "{" * 500}, {"attributes.route": "{" * 500}),
         ({"attributes.tag.tags": "['category:law', 'x']"}, {"attributes.tag.tags.category": "law"}),
         ({"attributes.input.value": '{"q": 1}'}, {"prompt": '{"q": 1}'}),

@@ -147,6 +147,7 @@ def test_counts_are_whole_numbers_from_0_however_they_are_written():
         (llm(llm__cost__total=-1.0), None, None),
         (chat(gen_ai__usage__cost=0.5), 0.5, "logged"),
         (chat(operation__cost=0.5), 0.5, "logged"),
+        (chat(gen_ai__usage__cost=0.0), 0.000045, "priced"),  # of a model that OpenLIT has no price for
         (chat(desk__cost_usd=0.5), 0.5, "logged"),
         # 100 input tokens at 0.25 and 10 output tokens at 2 USD per million: 25e-6 + 20e-6
         (chat(), 0.000045, "priced"),
@@ -346,6 +347,7 @@ def test_a_conversation_or_else_a_user_is_the_unit(tmp_path, attributes, unit):
         ("gen_ai.agent.category", "math", ("task_category", None)),
         ("llm.confidence", 0.5, ("confidence", None)),
         ("http.group", "B", ("arm", None)), ("session.variant", "B", ("arm", None)),
+        ("mail.subject", "math", ("task_category", None)), ("event_type.type", "x", ("task_category", None)),
         ("intent.confidence", 0.5, ("confidence", None)), ("asr_confidence", 0.5, ("confidence", None)),
         ("rerank.score", 0.5, ("correct", None)), ("sentiment.label", "pass", ("correct", None)),
         ("gen_ai.agent.name", "math", ("task_category", None)),
