@@ -68,6 +68,7 @@ def test_lines_a_document_over_many_lines_an_array_and_a_wrapper_give_the_same_r
         json.dumps(whole, indent=2),
         "".join(json.dumps(part) + "\n" for part in parts),
         json.dumps(document(*spans[:3])) + "\n" + json.dumps(document(*spans[3:])),
+        "\n".join(json.dumps(part, indent=1) for part in parts),
         json.dumps(parts),
         json.dumps({"data": [whole]}),
         "".join(json.dumps(one) + "\n" for one in spans),

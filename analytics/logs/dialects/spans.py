@@ -76,6 +76,8 @@ def told(span: Span) -> Nested | Record | Passed:
     item: Record | Passed = _row(span) if reason is None else Passed(reason)
     if span.span_id is None:
         return item
+    key = f"{span.trace_id}/{span.span_id}"
+    around = f"{span.trace_id}/{span.parent_id}" if span.parent_id else None
     says: dict[str, Any] = {
         f"attributes.{name}": value for name, value in span_names.told_inside(span.attributes).items()
     }
@@ -83,8 +85,8 @@ def told(span: Span) -> Nested | Record | Passed:
     if isinstance(item, Passed):
         return Nested(
             item,
-            span.span_id,
-            span.parent_id,
+            key,
+            around,
             says=says,
             same_call=_same_call(_graded(span)) if item.reason in _GRADABLE else {},
             separate=item.reason in span_names.SEPARATE,
@@ -95,8 +97,8 @@ def told(span: Span) -> Nested | Record | Passed:
         del item["model"]
     return Nested(
         item,
-        span.span_id,
-        span.parent_id,
+        key,
+        around,
         says=says,
         same_call=_same_call(item.items()),
         answer_tokens=item.get("output_tokens"),

@@ -31,7 +31,8 @@ def json_records(stream: JsonStream, notes: list[str]) -> Iterator[JsonRecord]:
         notes: Takes sentences on where they were found and what may be missing.
     """
     if stream.opens(FOLDED):
-        yield from unfolded(stream, notes)
+        while stream.opens(FOLDED):  # documents over several lines may follow one another
+            yield from unfolded(stream, notes)
     elif stream.peek() == "[":
         yield from _elements(stream, notes)
     elif stream.peek() == "{":

@@ -310,6 +310,22 @@ def test_spans_of_several_traces_in_any_order_find_their_requests(tmp_path):
     assert staged.passed == {"spans without a model call": 2}
 
 
+def test_span_ids_need_to_differ_only_within_their_trace(tmp_path):
+    spans = [
+        one
+        for trace, category in (("a1", "math"), ("a2", "law"))
+        for one in (
+            span({"route.category": category}, trace=trace, call="1", name="POST /"),
+            span(trace=trace, call="2", parent="1"),
+        )
+    ]
+    frame, _ = read(written(tmp_path / "a.jsonl", [document(*spans)]))
+    assert frame.select("call_id", "task_category").rows() == [
+        ("2".zfill(16), "math"),
+        ("2".zfill(16), "law"),
+    ]
+
+
 def test_a_grade_around_one_call_is_its_own_and_one_around_several_is_told(tmp_path):
     graded = {"annotations.0.annotation.name": "correctness", "annotations.0.annotation.score": 1.0}
     root = {"openinference.span.kind": "CHAIN", **graded}
