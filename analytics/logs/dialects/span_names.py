@@ -1,6 +1,6 @@
 """Attribute names of the two conventions for traces of model calls, and what other names may stand for.
 
-``gen_ai.*`` as in open-telemetry/semantic-conventions-genai (``model/gen-ai/registry.yaml``, November 2026)
+``gen_ai.*`` as in open-telemetry/semantic-conventions-genai (``model/gen-ai/registry.yaml``, commit 002c8a6)
 and opentelemetry-semantic-conventions 0.66b2; older names as in opentelemetry-semantic-conventions-ai 0.5.1
 (OpenLLMetry). ``llm.*`` as in openinference-semantic-conventions 0.1.42. OpenTelemetry has no cost: those of
 OpenInference, OpenLIT 1.45 (``gen_ai.usage.cost``) and Pydantic AI 2.68 (``operation.cost``) are in USD.
