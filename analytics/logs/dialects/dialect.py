@@ -12,6 +12,8 @@ Record = dict[str, Any]
 FREE = 50
 WEAK = 100
 TAIL = 200
+NO_FIELD: Match = ("", WEAK)
+"""Of a name that is known to stand for no field, so that none is guessed from its values either."""
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _OTHER = re.compile(r"[^a-z0-9]+")
@@ -33,6 +35,35 @@ class Passed:
 
 
 @dataclass(frozen=True, slots=True)
+class Nested:
+    """A record that lies inside another one of its file, as the spans of a trace do.
+
+    Attributes:
+        item: The row, which is a call, or why there is none.
+        key: Identifies the record in its file.
+        around: Key of the record around it; null at the outside.
+        says: Columns that hold for every call inside, where a call or a nearer record says nothing else.
+        same_call: Columns that hold for a call inside only if it is the same call, or the only one inside of
+            what is no call: so a grade.
+        answer_tokens: Of a call, by which a call inside is known to be the same; null if unknown.
+        separate: Whether calls inside are others than the one around: so inside a tool or an agent.
+        passes_over: Why calls inside are none of the user's; null if they are.
+        alias: Column, the name that was asked for, the name that it stood for or null. Rows that do not
+            know the latter get it in that column if all others of the file agree, else the former.
+    """
+
+    item: "Record | Passed"
+    key: str
+    around: str | None = None
+    says: Mapping[str, Any] = field(default_factory=dict)
+    same_call: Mapping[str, Any] = field(default_factory=dict)
+    answer_tokens: int | None = None
+    separate: bool = False
+    passes_over: str | None = None
+    alias: tuple[str, str, str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
     """One shape of log file.
 
@@ -42,9 +73,12 @@ class Dialect:
         form: Table that its rows become.
         recognises: Whether a file with these names (plain, see ``record_names``) has this shape.
         match: Canonical field and rank that a plain name stands for, or null.
-        opened: For a tool's own export: the rows in one record, or why it is passed over. A record is
+        opened: For a tool's own export: the rows in one record, or why it is passed over, either of them
+            with its place among the records of the file where they lie inside one another. A record is
             what ``json.loads`` gives, of a CSV texts by column, and may lack anything. Rows may be nested;
             their columns are dotted paths, named as the tool names them.
+        repeated: Plain names of columns that stand twice in its CSV with the same values, as the index of a
+            data frame beside its column does.
         tails: Whether the last step of a dotted path may stand for a field where the whole does not.
         kinds: Kind of confidence that a plain name holds.
         refusal: Why no file of this shape can be loaded, and what to load instead; null if it can.
@@ -66,7 +100,8 @@ class Dialect:
     form: Form
     recognises: Callable[[frozenset[str]], bool]
     match: Callable[[str], Match | None]
-    opened: Callable[[Record], Iterable[Record | Passed]] | None = None
+    opened: Callable[[Record], Iterable[Record | Passed | Nested]] | None = None
+    repeated: frozenset[str] = frozenset()
     tails: bool = True
     kinds: Mapping[str, str] = field(default_factory=dict)
     refusal: str | None = None

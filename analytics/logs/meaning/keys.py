@@ -79,7 +79,7 @@ class IdCheck:
 
     def __init__(self, dialect: Dialect, columns: Mapping[int, str]) -> None:
         fields = {at: field_of(dialect, name) for at, name in columns.items()}
-        ids = _ids(fields)
+        ids = _ids(fields) if dialect.form != "grades" else []
         self._best = ids[0] if ids else None
         self._name = columns[ids[0]] if ids else ""
         self._key = [] if not ids else [f"c{at}" for at in (ids[0], *_fixed(fields))]
@@ -104,6 +104,8 @@ class IdCheck:
 def keys(folder: Path, staged: Staged, dialect: Dialect, distinct: Mapping[int, int]) -> dict[int, Key]:
     """The key, at the position of the best id column; empty where no column looks like an id.
 
+    So also for grades, of which an answer may have several.
+
     The id column, the models and the call's own number or id must tell rows apart; rows that are equal in
     every column are duplicates and need not be. Otherwise the smallest set of id-like columns that does,
     and of those the one with the fewest combinations. A set that would split the calls of one request is
@@ -118,7 +120,7 @@ def keys(folder: Path, staged: Staged, dialect: Dialect, distinct: Mapping[int, 
         distinct: Different values per position, counted up to a limit.
     """
     fields = {at: field_of(dialect, staged.columns[at]) for at in distinct}
-    ids = _ids(fields)
+    ids = _ids(fields) if dialect.form != "grades" else []
     if not ids:
         return {}
     search = _Search(folder, staged, best=ids[0], form=dialect.form, fields=fields)

@@ -1,15 +1,18 @@
 """JSON objects as rows of dotted columns, where a new column may turn up in any line."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics.logs.reading.rows import BATCH, RowsFile, texts
 from analytics.logs.reading.staging import LIMITS
+
+if TYPE_CHECKING:
+    from analytics.logs.reading.nesting import Nesting
 
 _CELLS = 2_000_000
 
@@ -92,7 +95,7 @@ class FlatRows:
         if len(self._rows) >= BATCH or self._size > 32 << 20 or len(self._rows) * len(self._columns) > _CELLS:
             self._spill()
 
-    def _admit(self, flat: dict[str, Any]) -> None:
+    def _admit(self, flat: Iterable[str]) -> None:
         for path in flat:
             if path in self._columns:
                 continue
@@ -112,16 +115,29 @@ class FlatRows:
         self._spills.append(path)
         self._rows, self._numbers, self._size = [], [], 0
 
-    def close(self, *, notes: list[str] | None = None) -> list[str]:
-        """Write ``rows.parquet``, remove what was spilled, return the column names."""
+    def close(self, *, notes: list[str] | None = None, nesting: "Nesting | None" = None) -> list[str]:
+        """Write ``rows.parquet``, remove what was spilled, return the column names.
+
+        Args:
+            notes: Takes a sentence if columns were left out.
+            nesting: What follows for the rows from how their records lie inside one another.
+        """
         if self._rows:
             self._spill()
+        self._admit(nesting.names if nesting else {})
         columns = list(self._columns)
         mixed = {path for path in columns if path in self._objects}
         file = RowsFile(self._folder, len(columns))
+        done = 0
         for spill in self._spills:
             with pa.OSFile(str(spill), "rb") as source:
                 table = pa.ipc.open_file(source).read_all().combine_chunks()
+            done, first = done + table.num_rows, done
+            if nesting is not None:
+                table = nesting.amended(table, first).combine_chunks()
+            if not table.num_rows:
+                spill.unlink()
+                continue
             found = dict(zip(table.schema.names[1:], table.columns[1:], strict=True))
             empty = pa.nulls(table.num_rows, pa.large_string())
             file.write(

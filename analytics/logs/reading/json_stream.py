@@ -3,16 +3,15 @@
 import codecs
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO
 
 from analytics.errors import SchemaError
 from analytics.logs.reading.staging import LIMITS
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STEP = 1 << 16
+_OPENING = 256
 
 
 class JsonParser:
@@ -45,22 +44,22 @@ class JsonRecord:
 
 
 class JsonStream:
-    """A JSON document read value by value, so that memory holds one record at a time."""
+    """A JSON document read value by value, so that memory holds one record at a time.
 
-    def __init__(self, path: Path, *, skip: int = 0, converted: bool = False) -> None:
-        self._source = path.open("rb")
-        self._source.seek(skip)
-        self._converted = converted
+    Args:
+        source: UTF-8 text from where it stands on.
+        converted: Whether that is a copy from another encoding.
+        longest: Characters of one value.
+    """
+
+    def __init__(
+        self, source: BinaryIO, *, converted: bool = False, longest: int = LIMITS.line_bytes
+    ) -> None:
+        self._source, self._converted, self._longest = source, converted, longest
         self._decode = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape").decode
         self._parser = JsonParser()
         self._text, self._place, self._lines, self._ended = "", 0, 1, False
         self._step = _STEP
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._source.close()
 
     def broken_byte(self, text: str) -> int | None:
         """The first byte in ``text`` that was no text in the file; 0 where it is not known, else null."""
@@ -94,6 +93,13 @@ class JsonStream:
             if self._place < len(self._text) or not self._grow():
                 return self._text[self._place : self._place + 1]
 
+    def opens(self, pattern: re.Pattern[str]) -> bool:
+        """Whether what comes next, spaces apart, begins with ``pattern``."""
+        self.peek()
+        while len(self._text) - self._place < _OPENING and self._grow():
+            pass
+        return pattern.match(self._text, self._place) is not None
+
     def take(self, mark: str) -> None:
         """Step over ``mark``."""
         if self.peek() != mark:
@@ -113,9 +119,9 @@ class JsonStream:
         """The next value."""
         self.peek()
         while (found := self._whole_value()) is None:
-            if len(self._text) - self._place > LIMITS.line_bytes:
+            if len(self._text) - self._place > self._longest:
                 raise SchemaError(
-                    f"One JSON value (line {self.line():,}) is longer than {LIMITS.line_bytes >> 20} MiB, or "
+                    f"One JSON value (line {self.line():,}) is longer than {self._longest >> 20} MiB, or "
                     "the JSON is broken there. Nothing was loaded."
                 )
             self._step = max(
@@ -138,15 +144,6 @@ class JsonStream:
             return None
         # A number that reaches the end of the text may go on in the next chunk.
         return (value, end) if self._ended or end < len(self._text) else None
-
-    def elements(self) -> Iterator[JsonRecord]:
-        """The values of the array that begins here."""
-        self.take("[")
-        if self.peek() != "]":
-            yield self.value()
-            while self.more("]"):
-                yield self.value()
-        self.take("]")
 
     def finish(self) -> None:
         """Nothing but space may follow."""

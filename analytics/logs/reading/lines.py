@@ -48,14 +48,22 @@ def utf8_copy(source: Path, target: Path, *, encoding: str) -> None:
 class Lines:
     """Lines of a UTF-8 file, ends kept; LF, CRLF and CR each end one.
 
+    Args:
+        path: The file.
+        skip: Bytes before the first line.
+        converted: Whether the file is a copy from another encoding.
+        longest: Bytes of one line.
+
     Attributes:
         converted: Whether the file is a copy from another encoding.
         first_broken: Number and offending byte of the first line that was found to be no text; byte null
             where the file was converted.
     """
 
-    def __init__(self, path: Path, *, skip: int = 0, converted: bool = False) -> None:
-        self._path, self._skip, self.converted = path, skip, converted
+    def __init__(
+        self, path: Path, *, skip: int = 0, converted: bool = False, longest: int = LIMITS.line_bytes
+    ) -> None:
+        self._path, self._skip, self.converted, self.longest = path, skip, converted, longest
         self.first_broken: tuple[int, int | None] | None = None
 
     def raw(self) -> Iterator[bytes]:
@@ -77,7 +85,7 @@ class Lines:
                 # A final CR stays behind: its LF may come with the next chunk.
                 cut = max(block.rfind(b"\n"), block.rfind(b"\r", 0, len(block) - 1)) + 1
                 carry = block[cut:]
-                if _may_be_long(block):
+                if _may_be_long(block, self.longest):
                     self._refuse_long([*block[:cut].splitlines(keepends=True), carry], passed)
                 if cut:
                     passed += cut
@@ -87,7 +95,7 @@ class Lines:
 
     def _refuse_long(self, lines: list[bytes], passed: int) -> None:
         """Refuse a line past the limit; ``passed`` is where in the file the first of ``lines`` begins."""
-        place = next((at for at, line in enumerate(lines) if len(line) > LIMITS.line_bytes), None)
+        place = next((at for at, line in enumerate(lines) if len(line) > self.longest), None)
         if place is None:
             return
         with self._path.open("rb") as source:
@@ -95,7 +103,7 @@ class Lines:
             before = source.read(passed - self._skip)
         number = len(before.splitlines()) + place + 1
         raise SchemaError(
-            f"Line {number:,} is longer than {LIMITS.line_bytes >> 20} MiB. Nothing was loaded. "
+            f"Line {number:,} is longer than {self.longest >> 20} MiB. Nothing was loaded. "
             "Check the line ends of the file, or leave long texts out of the log."
         )
 
@@ -121,9 +129,9 @@ class Lines:
             return False
 
 
-def _may_be_long(block: bytes) -> bool:
+def _may_be_long(block: bytes, longest: int) -> bool:
     """Whether a line could pass the limit: it would fill some piece of half that size."""
-    half = LIMITS.line_bytes // 2
+    half = longest // 2
     return any(
         block.find(b"\n", start, start + half) < 0 and block.find(b"\r", start, start + half) < 0
         for start in range(0, len(block) - half, half)

@@ -103,7 +103,7 @@ def read_csv(
             f"Line {feed.number} (the header) holds a NUL byte. Write column names as plain text."
         )
     tool = chosen_tool(frozenset(plain(name) for name in names), given)
-    table = _table(names, delimiter, known, tally, whole=tool is not None)
+    table = _table(names, delimiter, known, tally, tool)
     sink = _ToolRows(folder, table, tally, known, tool) if tool else _TableRows(folder, table, tally)
     try:
         for block in itertools.chain([feed.rest()], blocks):
@@ -150,8 +150,8 @@ class _ToolRows:
     """Rows of a tool's export, each opened as the tool's dialect has it."""
 
     def __init__(self, folder: Path, table: Table, tally: Tally, known: Known, tool: Dialect) -> None:
-        self._table, self._rows = table, FlatRows(folder, known=known)
-        self._records, self._notes = Records(self._rows, tally, given=tool), tally.notes
+        self._table = table
+        self._records = Records(FlatRows(folder, known=known), tally, given=tool)
 
     def frame(self, start: int, frame: pl.DataFrame) -> None:
         for number, row in enumerate(frame.iter_rows(), start):
@@ -166,8 +166,7 @@ class _ToolRows:
         self._records.take(number, record, size=sum(map(len, record.values())))
 
     def close(self) -> list[str]:
-        self._records.settle()
-        return self._rows.close(notes=self._notes)
+        return self._records.close()
 
 
 def _delimiter(head: str, known: Known) -> str:
@@ -196,14 +195,15 @@ def _header(reader: Iterator[list[str]], *, skip_first: bool) -> list[str]:
     return [name.strip() or f"column {place}" for place, name in enumerate(names, 1)]
 
 
-def _table(names: list[str], delimiter: str, known: Known, tally: Tally, *, whole: bool) -> Table:
-    """What the header says; ``whole`` where a tool's export was recognised and every column is taken."""
-    recognised = [whole or known(name) for name in names]
+def _table(names: list[str], delimiter: str, known: Known, tally: Tally, tool: Dialect | None) -> Table:
+    """What the header says; of a tool's export every column is taken."""
+    recognised = [tool is not None or known(name) for name in names]
     values = sum(bool(_VALUE.fullmatch(name)) for name in names)
     # One value may happen to be spelt like a column; a header has no numbers beside it.
     if values and sum(recognised) <= (1 if values > 1 else 0):
         raise SchemaError(_NO_HEADER)
-    check_names(names)
+    repeated = tool.repeated if tool else ()
+    check_names([*(name for name in names if plain(name) not in repeated)])
     kept = range(len(names))
     if len(names) <= LIMITS.columns:
         return Table(names, kept, delimiter)

@@ -1,5 +1,6 @@
 """Rows of JSON lines, a JSON array, one object, or an object that wraps an array."""
 
+import io
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -9,30 +10,17 @@ from typing import Any
 from analytics.errors import SchemaError
 from analytics.logs.dialects.dialect import Dialect
 from analytics.logs.reading.flat_rows import FlatRows, UnusableRowError
+from analytics.logs.reading.json_records import json_records
 from analytics.logs.reading.json_stream import JsonParser, JsonRecord, JsonStream
 from analytics.logs.reading.lines import Lines
 from analytics.logs.reading.records import Records, refuse_none
 from analytics.logs.reading.rows import Tally
 from analytics.logs.reading.staging import LIMITS
+from analytics.logs.reading.unfolding import is_folded, unfolded
 
 Known = Callable[[str], bool]
 Progress = Callable[[int], None]
 
-_WRAPPERS = frozenset(
-    {
-        "data",
-        "rows",
-        "items",
-        "results",
-        "records",
-        "logs",
-        "entries",
-        "observations",
-        "traces",
-        "runs",
-        "requests",
-    }
-)
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _TOO_DEEP = f"nested deeper than {LIMITS.nesting} levels"
 _BROKEN = "not valid text in this encoding"
@@ -87,7 +75,9 @@ def is_json_lines(lines: Lines) -> bool:
     """Whether the first line is a whole JSON value and others follow."""
     filled = (line for line in lines.raw() if line.strip())
     try:
-        json.loads(next(filled, b""))
+        first = next(filled, b"")
+        if not (is_folded(first) and first.rstrip().endswith(b"}")):
+            json.loads(first)
     except RecursionError:
         pass
     except (ValueError, SchemaError):  # no JSON, or longer than a line may be
@@ -106,10 +96,13 @@ def read_json_lines(
     Raises:
         SchemaError: No line is a JSON object, or a line passes the limit.
     """
-    rows, parser = FlatRows(folder, known=known), JsonParser()
-    records = Records(rows, tally, given=given)
+    parser = JsonParser()
+    records = Records(FlatRows(folder, known=known), tally, given=given)
     for number, line in enumerate(lines.raw(), 1):
         if not line.strip():
+            continue
+        if is_folded(line):
+            _unfold_line(line, number, records, tally, converted=lines.converted)
             continue
         text, good = lines.text(line, number)
         try:
@@ -125,8 +118,33 @@ def read_json_lines(
             tally.reject(number, None, _TOO_LONG_NUMBER)
         if tally.read % _PROGRESS_ROWS == 0:
             progress(tally.read)
-    tally.first_broken = lines.first_broken
-    return _finished(rows, records, tally, unit="line")
+    tally.first_broken = lines.first_broken or tally.first_broken
+    return _finished(records, tally, unit="line")
+
+
+def _unfold_line(line: bytes, number: int, records: Records, tally: Tally, *, converted: bool) -> None:
+    """Take the records of a line that is a document with many; what stands behind a fault in it is lost."""
+    stream = JsonStream(io.BytesIO(line), converted=converted, longest=LIMITS.document_bytes)
+    taken = 0
+    try:
+        for record in unfolded(stream, tally.notes):
+            _take(record, number, stream, records, tally)
+            taken += 1
+        stream.finish()
+    except RecursionError:
+        tally.reject(number, None, _TOO_DEEP)
+    except json.JSONDecodeError:
+        tally.reject(number, None, f"broken or cut off after {taken:,} of its records")
+    except ValueError:
+        tally.reject(number, None, _TOO_LONG_NUMBER)
+
+
+def _take(record: JsonRecord, number: int, stream: JsonStream, records: Records, tally: Tally) -> None:
+    try:
+        row = _row(_readable(record, number, stream, tally))
+        records.take(number, row, size=len(record.text))
+    except UnusableRowError as fault:
+        tally.reject(number, fault.column, str(fault))
 
 
 def _line_record(text: str, parser: JsonParser, *, broken: bool) -> JsonRecord:
@@ -160,15 +178,10 @@ def read_json(
     Raises:
         SchemaError: The document is broken, nested too deeply, or holds no objects.
     """
-    rows = FlatRows(folder, known=known)
-    records = Records(rows, tally, given=given)
+    records = Records(FlatRows(folder, known=known), tally, given=given)
     try:
-        for number, record in enumerate(_records(stream, tally.notes), 1):
-            try:
-                row = _row(_readable(record, number, stream, tally))
-                records.take(number, row, size=len(record.text))
-            except UnusableRowError as fault:
-                tally.reject(number, fault.column, str(fault))
+        for number, record in enumerate(json_records(stream, tally.notes), 1):
+            _take(record, number, stream, records, tally)
             if tally.read % _PROGRESS_ROWS == 0:
                 progress(tally.read)
     except RecursionError:
@@ -182,7 +195,7 @@ def read_json(
         ) from None
     except ValueError:
         raise SchemaError(f"Record {tally.read + 1:,} {_TOO_LONG_NUMBER}. Nothing was loaded.") from None
-    return _finished(rows, records, tally, unit="record")
+    return _finished(records, tally, unit="record")
 
 
 def _readable(record: JsonRecord, number: int, stream: JsonStream, tally: Tally) -> JsonRecord:
@@ -193,73 +206,18 @@ def _readable(record: JsonRecord, number: int, stream: JsonStream, tally: Tally)
     raise UnusableRowError(_BROKEN)
 
 
-def _finished(
-    rows: FlatRows, records: Records, tally: Tally, *, unit: str
-) -> tuple[list[str], Dialect | None]:
+def _finished(records: Records, tally: Tally, *, unit: str) -> tuple[list[str], Dialect | None]:
     """The columns and the tool.
 
     Raises:
         SchemaError: There are no rows.
     """
-    records.settle()
-    if rows.count:
-        return rows.close(notes=tally.notes), records.tool
-    rows.close()
+    columns = records.close()
+    if records.kept:
+        return columns, records.tool
     refuse_none(tally, otherwise="The file has no rows. Nothing was loaded.")
     first = tally.problems[0]
     raise SchemaError(
         f"No {unit} of the file is a usable JSON object ({unit} {first.line:,}: {first.reason}). "
         "Write one JSON object per request."
     )
-
-
-def _records(stream: JsonStream, notes: list[str]) -> Iterator[JsonRecord]:
-    """The values that are to be rows."""
-    if stream.peek() == "[":
-        yield from stream.elements()
-    elif stream.peek() == "{":
-        yield from _members(stream, notes)
-    else:
-        yield stream.value()
-    stream.finish()
-
-
-def _members(stream: JsonStream, notes: list[str]) -> Iterator[JsonRecord]:
-    """The rows under a member such as "data", else the object itself as one row."""
-    others: dict[str, Any] = {}
-    wrapper, texts, repeated = None, [], []
-    stream.take("{")
-    while stream.peek() != "}":
-        key = str(stream.value().value)
-        stream.take(":")
-        if wrapper is None and key.lower() in _WRAPPERS and stream.peek() == "[":
-            wrapper = key
-            yield from stream.elements()
-        else:
-            member = stream.value()
-            texts.append(member.text)
-            repeated += [*member.repeated, *([key] if key in others else [])]
-            others[key] = member.value
-        if not stream.more("}"):
-            break
-    stream.take("}")
-    if wrapper is None:
-        yield JsonRecord(others, "{" + ",".join(texts) + "}", repeated)
-    else:
-        notes.append(f'Rows found under "{wrapper}".')
-        notes.extend(_page_notes(others))
-
-
-def _page_notes(others: dict[str, Any]) -> list[str]:
-    """A warning if the document is one page of several, by the members beside the rows."""
-    flat = {key.lower().replace("_", ""): item for key, item in others.items()}
-    for name in ("meta", "pagination", "paging", "page", "links"):
-        if isinstance(flat.get(name), dict):
-            flat |= {key.lower().replace("_", ""): item for key, item in flat.pop(name).items()}
-    page, pages = flat.get("page", flat.get("currentpage")), flat.get("totalpages", flat.get("pages"))
-    if isinstance(page, int) and isinstance(pages, int):
-        return [f"This is page {page} of {pages}; load the other pages too."] if pages > 1 else []
-    if isinstance(page, int):
-        return [f"This is page {page} of an API answer; there may be more pages to load."]
-    more = any(flat.get(key) for key in ("hasmore", "next", "nextcursor", "nextpage", "nextpagetoken"))
-    return ["This is one page of an API answer; load the other pages too."] if more else []

@@ -169,8 +169,7 @@ def _tool_rows(
     file: pq.ParquetFile, folder: Path, tool: Dialect, *, tally: Tally, known: Known, progress: Progress
 ) -> list[str]:
     """Each row as a record of the tool that wrote the file."""
-    rows = FlatRows(folder, known=known)
-    records = Records(rows, tally, given=tool)
+    records = Records(FlatRows(folder, known=known), tally, given=tool)
     number = 0
     for batch in file.iter_batches(_BATCH // 8):
         batch.validate(full=True)
@@ -185,9 +184,9 @@ def _tool_rows(
         progress(tally.read)
     if number != file.metadata.num_rows:
         raise ValueError("footer and pages disagree")
-    records.settle()
+    columns = records.close()
     refuse_none(tally, otherwise="The Parquet file has no rows. Nothing was loaded.")
-    return rows.close(notes=tally.notes)
+    return columns
 
 
 def _member(value: Any) -> Any:

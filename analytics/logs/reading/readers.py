@@ -16,7 +16,8 @@ from analytics.logs.reading.reader_csv import read_csv
 from analytics.logs.reading.reader_json import is_json_lines, read_json, read_json_lines
 from analytics.logs.reading.reader_parquet import read_parquet
 from analytics.logs.reading.rows import Tally
-from analytics.logs.reading.staging import Format, Question, Staged
+from analytics.logs.reading.staging import LIMITS, Format, Question, Staged
+from analytics.logs.reading.unfolding import is_folded
 
 Known = Callable[[str], bool]
 Progress = Callable[[int], None]
@@ -195,7 +196,9 @@ def _read_text(
         return _json_lines(text, folder, known=known, progress=progress, given=given)
     try:
         tally = Tally()
-        with JsonStream(text.path, skip=text.skip, converted=text.converted) as stream:
+        with text.path.open("rb") as source:
+            source.seek(text.skip)
+            stream = JsonStream(source, converted=text.converted, longest=_longest(text))
             columns, tool = read_json(
                 stream, folder, tally=tally, known=known, progress=progress, given=given
             )
@@ -223,7 +226,12 @@ def _json_lines(
 
 
 def _lines(text: _Text) -> Lines:
-    return Lines(text.path, skip=text.skip, converted=text.converted)
+    return Lines(text.path, skip=text.skip, converted=text.converted, longest=_longest(text))
+
+
+def _longest(text: _Text) -> int:
+    """Bytes that one line or JSON value may have."""
+    return LIMITS.document_bytes if is_folded(text.head) else LIMITS.line_bytes
 
 
 def _broken_question(line: int, byte: int | None, good: int, found: Format) -> Question:

@@ -4,8 +4,9 @@ from typing import Any
 
 from analytics.errors import SchemaError
 from analytics.logs.dialects import tool_of
-from analytics.logs.dialects.dialect import Dialect, Passed, record_names
+from analytics.logs.dialects.dialect import Dialect, Nested, Passed, Record, record_names
 from analytics.logs.reading.flat_rows import FlatRows, UnusableRowError
+from analytics.logs.reading.nesting import Nesting
 from analytics.logs.reading.rows import Tally
 
 _LOOKED_AT = 50
@@ -22,12 +23,15 @@ class Records:
 
     Attributes:
         tool: Whose records they are; None for a plain table, and before it is settled.
+        kept: Rows so far.
     """
 
     def __init__(self, rows: FlatRows, tally: Tally, *, given: Dialect | None) -> None:
         self._rows, self._tally, self._given = rows, tally, given
         self._waiting: list[tuple[int, dict[str, Any], int]] | None = []
+        self._nesting = Nesting()
         self.tool: Dialect | None = None
+        self.kept = 0
 
     def take(self, number: int, record: dict[str, Any], *, size: int) -> None:
         """Take the record on line (or of number) ``number``; ``size`` is the length of its text."""
@@ -52,11 +56,7 @@ class Records:
         try:
             items = [record] if opened is None else list(opened(record))
             for item in items:
-                if isinstance(item, Passed):
-                    self._tally.pass_over(item.reason)
-                else:
-                    self._rows.add(number, item, size=size // len(items))
-                    self._tally.read += 1
+                self._add_item(number, item, size // len(items))
             if not items:
                 self._tally.pass_over("no model call in it")
         except UnusableRowError as fault:
@@ -65,6 +65,32 @@ class Records:
             if opened is None:
                 raise
             self._tally.reject(number, None, "not shaped as this tool's records are")
+
+    def _add_item(self, number: int, item: Record | Passed | Nested, size: int) -> None:
+        place, row = (item, item.item) if isinstance(item, Nested) else (None, item)
+        if isinstance(row, Passed):
+            self._tally.pass_over(row.reason)
+        else:
+            self._rows.add(number, row, size=size)
+            self._tally.read += 1
+            self.kept += 1
+        if place is not None:
+            self._nesting.add(place)
+        elif not isinstance(row, Passed):
+            self._nesting.add_row()
+
+    def close(self) -> list[str]:
+        """Write the rows; the names of their columns."""
+        self.settle()
+        for reason, count in self._nesting.settle().items():
+            self._tally.read -= count
+            self._tally.pass_over(reason, records=count)
+            self.kept -= count
+        if self._nesting.ungiven:
+            self._tally.notes.append(
+                f"{self._nesting.ungiven:,} grades stand on records around several calls: none got them."
+            )
+        return self._rows.close(notes=self._tally.notes, nesting=self._nesting)
 
 
 def chosen_tool(names: frozenset[str], given: Dialect | None) -> Dialect | None:

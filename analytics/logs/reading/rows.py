@@ -51,9 +51,9 @@ class Tally:
         if len(self.problems) < LIMITS.problems:
             self.problems.append(Problem(line, column, reason))
 
-    def pass_over(self, reason: str) -> None:
-        """Count a record that is not to be a row."""
-        self.passed[reason] = self.passed.get(reason, 0) + 1
+    def pass_over(self, reason: str, *, records: int = 1) -> None:
+        """Count records that are not to be rows."""
+        self.passed[reason] = self.passed.get(reason, 0) + records
 
 
 def texts(values: Sequence[str | None]) -> pa.Array:

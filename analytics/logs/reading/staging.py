@@ -61,6 +61,8 @@ class Limits:
         decompressed_bytes: Of a gz or zst file.
         ratio: Decompressed bytes per compressed byte, checked from 16 MB on.
         line_bytes: Of one physical line, one JSON value or one quoted CSV value.
+        document_bytes: Of one line, or one record, of documents that hold many records several levels
+            deep; such a document may be as long as the file where it is the only one.
         columns: Beyond this many, only columns with known names are read.
         nesting: Levels of a JSON record.
         problems: Kept of one file; the rest is only counted.
@@ -72,6 +74,7 @@ class Limits:
     decompressed_bytes: int = 1_000_000_000
     ratio: int = 200
     line_bytes: int = 2 << 20
+    document_bytes: int = 64 << 20
     columns: int = 2_000
     nesting: int = 64
     problems: int = 10_000

@@ -138,7 +138,7 @@ def put(store, content, dataset, **answers):
     assert inspection.proposal.questions == []
     mapping, passed = inspection.proposal.mapping, inspection.staged.passed
     converted = intake.convert(inspection, mapping)
-    report = intake.loaded(store, dataset, inspection, mapping, converted)
+    report = intake.loaded(store, dataset, inspection, mapping, converted, answers=Answers(**answers))
     assert report.read == report.loaded + report.rejected + report.duplicates
     assert (report.rejected, report.duplicates) == (0, 0)
     return report, passed
