@@ -13,7 +13,7 @@ from analytics.logs.schema import FOLDS, TABLES, Form
 
 KEYS: dict[Form, tuple[str, ...]] = {
     "decisions": ("request_id", "fast_model", "strong_model"),
-    "calls": ("request_id", "model", "effort", "call_index"),
+    "calls": ("request_id", "model", "effort", "call_index", "call_id"),
 }
 CONFLICT = "the same request id and model stand earlier with other values; the first is kept"
 
