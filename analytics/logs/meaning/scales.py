@@ -90,7 +90,7 @@ def scales(
             profile = profiles[source]
             asked = _stated(canonical, source, kind, stated)
             unit = asked or name_unit(plain(source), canonical) or dialect.units.get(canonical)
-            if kind == "money" and asked is None:
+            if kind == "money" and asked is None and canonical not in dialect.units:
                 _money(found, canonical, profile)
             if unit is None:
                 unit = _DECIDED[kind](found, canonical, profile)
