@@ -54,6 +54,8 @@ class Dialect:
         one_side: Whether grade, cost and latency are the request's own, so that they belong to the fast
             side of a kept request and to the strong side of an escalated one.
         extra: Fields that a plain name gives besides its own: canonical field -> plain names.
+        pooled: Fields of grades that are read from every column that holds grades from 0 to 1, not from the
+            best one: each row has a value in one of them.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Dialect:
     of_served: frozenset[str] = frozenset()
     one_side: bool = False
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    pooled: frozenset[str] = frozenset()
 
 
 def plain(name: str) -> str:

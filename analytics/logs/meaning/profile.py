@@ -72,6 +72,8 @@ class ColumnProfile:
             only the line does; null for every other column.
         repeats: Rows that share that key with an earlier row of other content.
         ordered_by: Time column that tells calls of one request and model apart.
+        varies: Whether it differs between calls of one request; looked at only where it could be guessed to
+            say something of the request.
     """
 
     name: str
@@ -108,6 +110,7 @@ class ColumnProfile:
     key: tuple[str, ...] | None = None
     repeats: int = 0
     ordered_by: str | None = None
+    varies: bool = False
 
 
 def profile(
@@ -141,9 +144,11 @@ def profile(
             done += batch.height
             progress(done)
     distinct = {at: len(counts[at].distinct) for at in looked_at}
-    found = ids.key() or keys.keys(folder, staged, dialect, distinct)
+    # Several grades of one answer are the normal case: no further column makes them one row each.
+    found = {} if dialect.form == "grades" else ids.key() or keys.keys(folder, staged, dialect, distinct)
+    varying = keys.varying(folder, staged, dialect, found, distinct)
     return [
-        counts[position].profile(name, position, found.get(position))
+        counts[position].profile(name, position, found.get(position), varies=position in varying)
         if position in counts
         else ColumnProfile(name, position)
         for position, name in enumerate(staged.columns)
@@ -192,7 +197,7 @@ class _Counts:
             if not known.all():
                 self._texts(values.filter(~known), _of(weights, ~known))
 
-    def profile(self, name: str, position: int, key: keys.Key | None) -> ColumnProfile:
+    def profile(self, name: str, position: int, key: keys.Key | None, *, varies: bool) -> ColumnProfile:
         distinct = list(self.distinct)[:DISTINCT]
         counted = {**self.total}
         epochs = {unit: counted.pop(unit, 0) for unit in _EPOCHS}
@@ -209,6 +214,7 @@ class _Counts:
             key=key.columns if key else None,
             repeats=key.repeats if key else 0,
             ordered_by=key.ordered_by if key else None,
+            varies=varies,
             **counted,
         )
 
