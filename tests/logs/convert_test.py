@@ -113,6 +113,12 @@ def test_rows_without_an_id_are_known_by_file_and_line(tmp_path):
     assert report.notes == ["1 rows have no request id: they are identified by file hash + row number."]
 
 
+def test_calls_that_name_no_model_have_one_called_unknown(tmp_path):
+    frame, report = load(tmp_path, {"request_id": ["a", "b"], "model": ["m", None], "correct": ["1", "0"]})
+    assert frame["model"].to_list() == ["m", "unknown"]
+    assert report.notes == ['1 calls name no model: it is called "unknown".']
+
+
 def test_several_columns_make_one_id(tmp_path):
     columns = {"idx": ["0", "0"], "dataset": ["a", "b"], "fast_correct": ["1", "0"]}
     frame, _ = load(tmp_path, columns)

@@ -5,7 +5,7 @@ import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stores import load, rows
+from stores import call, load, rows
 
 from analytics.logs.reading.staging import Problem
 from analytics.logs.storage import tables
@@ -40,6 +40,12 @@ def test_equal_rows_count_once_and_other_values_are_conflicts(store):
     assert "other values; the first is kept" in problem.reason
     kept = rows(store, "SELECT strong_model, confidence FROM decisions ORDER BY 1")
     assert kept == [("s", 0.5), ("t", 0.5)]
+
+
+def test_calls_of_one_model_are_known_by_the_tools_own_ids(store):
+    log = [call("a", "m", call_id="1"), call("a", "m", call_id="2"), call("a", "m", call_id="2")]
+    found = load(store, "d", log, form="calls")
+    assert (found.loaded, found.duplicates, found.conflicts) == (2, 1, [])
 
 
 def test_rows_of_an_earlier_file_win(store):

@@ -268,6 +268,27 @@ def test_a_column_of_short_repeated_texts_is_a_category_to_check(tmp_path):
     assert guess(made, "task_category").certainty == "check"
 
 
+def test_what_differs_between_the_calls_of_a_request_is_no_category(tmp_path):
+    calls = {"request_id": [f"r{at // 2}" for at in range(20)], "model": ["small", "large"] * 10}
+    steps = {"step name": ["ask", "ask again"] * 10, "type": ["first", "second"] * 10}
+    found = propose(tmp_path, {**calls, **steps, "correct": [1] * 20})
+    assert "task_category" not in found.mapping.columns
+    assert found.notes == [
+        '"type" differs between the calls of one request, so task_category is not read from it.'
+    ]
+    found = propose(tmp_path, {**calls, **steps, "topics": ["law"] * 10 + ["code"] * 10, "correct": [1] * 20})
+    assert found.mapping.columns["task_category"] == ("topics",)
+
+
+def test_a_weak_name_with_a_text_of_its_own_in_every_row_is_no_category(tmp_path):
+    columns = {"request_id": range(30), "correct": [1] * 30}
+    found = propose(tmp_path, {**columns, "type": [f"chat {at}" for at in range(30)]})
+    assert "task_category" not in found.mapping.columns
+    assert found.notes[0] == '"type" holds too many different texts for categories, so it is not read.'
+    found = propose(tmp_path, {**columns, "type": [f"chat {at % 15}" for at in range(30)]})
+    assert found.mapping.columns["task_category"] == ("type",)
+
+
 def test_nested_names_count_by_their_last_step_unless_a_whole_name_is_there(tmp_path):
     made = propose(tmp_path, table(**{"metadata.category": ["law", "math"]}))
     assert made.mapping.columns["task_category"] == ("metadata.category",)

@@ -112,6 +112,20 @@ def test_turns_of_a_question_are_requests_of_their_own(tmp_path):
     assert profiles(tmp_path, columns)["question_id"].key == ("question_id", "turn")
 
 
+def test_a_column_that_could_be_a_category_is_known_to_differ_within_requests(tmp_path):
+    columns = {
+        "request_id": ["a", "a", "b", "b"],
+        "model": ["small", "large", "small", "large"],
+        "stage": ["ask", "ask again", "ask", "ask again"],
+        "topic of it": ["x", "x", "y", None],
+        "category": ["x", "y", "x", "y"],
+        "correct": [0, 1, 1, 1],
+    }
+    found = profiles(tmp_path, columns)
+    # A name that says it is a category is not guessed, and not looked at.
+    assert [name for name, column in found.items() if column.varies] == ["stage"]
+
+
 def test_beyond_400_columns_only_known_names_are_sure_to_be_looked_at(tmp_path):
     columns = {**{f"x{at}": ["1"] for at in range(500)}, "confidence": ["0.5"]}
     found = profiles(tmp_path, columns)

@@ -6,10 +6,26 @@ then plain tables; the call-level table takes whatever is left.
 
 from collections.abc import Iterable
 
-from analytics.logs.dialects import call_level, grade_table, litellm, otel, phoenix, router_record, wide
+from analytics.logs.dialects import (
+    call_level,
+    grade_table,
+    langfuse,
+    langfuse_scores,
+    litellm,
+    otel,
+    phoenix,
+    router_record,
+    wide,
+)
 from analytics.logs.dialects.dialect import Dialect, plain
 
-TOOLS: tuple[Dialect, ...] = (*otel.DIALECTS, *phoenix.DIALECTS, *litellm.DIALECTS)
+TOOLS: tuple[Dialect, ...] = (
+    *langfuse_scores.DIALECTS,
+    *langfuse.DIALECTS,
+    *otel.DIALECTS,
+    *phoenix.DIALECTS,
+    *litellm.DIALECTS,
+)
 TABLES: tuple[Dialect, ...] = (router_record.DIALECT, wide.DIALECT, call_level.DIALECT)
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (*TOOLS, *TABLES, grade_table.DIALECT)}
 

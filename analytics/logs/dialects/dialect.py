@@ -93,6 +93,8 @@ class Dialect:
             be read wrongly. None: every column does.
         ranks: Fields and ranks of plain names that follow from what the columns hold, over those of
             ``match``. Takes the different values by plain name, empty where they are more than a few.
+        pooled: Fields of grades that are read from every column that holds grades from 0 to 1, not from the
+            best one: each row has a value in one of them.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Dialect:
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fits: Callable[[str, str], bool] | None = None
     ranks: Callable[[Mapping[str, tuple[str, ...]]], Mapping[str, Match]] | None = None
+    pooled: frozenset[str] = frozenset()
 
 
 def plain(name: str) -> str:

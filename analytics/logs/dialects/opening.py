@@ -14,14 +14,22 @@ _PAIR = re.compile(r"^\s*([A-Za-z_][\w.\- ]{0,60}?)\s*[:=]\s*(.+?)\s*$", re.DOTA
 _EPOCHS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3), (1e8, 1.0))
 _LONGEST = 1 << 20
 _NOTHING = frozenset({"", "none", "null", "\\n"})
+_ESCAPES = re.compile(r"\\u(0000|[dD][89a-fA-F])")
 
 
 def opened(value: Any) -> Any:
-    """A value that is JSON text of an object or a list as that object or list; any other as it is."""
+    """A value that is JSON text of an object or a list as that object or list; any other as it is.
+
+    Text whose escapes stand for no character, or for NUL, stays text.
+    """
     if not isinstance(value, str) or value.lstrip()[:1] not in {"{", "["} or len(value) > _LONGEST:
         return value
     try:
         found = json.loads(value)
+        if _ESCAPES.search(value):
+            written = json.dumps(found, ensure_ascii=False)
+            written.encode()
+            return value if "\\u0000" in written else found
     except (ValueError, RecursionError):
         return value
     return found

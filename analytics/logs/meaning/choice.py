@@ -6,7 +6,7 @@ from typing import Literal
 
 from analytics.logs import prices
 from analytics.logs.dialects.dialect import WEAK, Dialect, plain
-from analytics.logs.meaning.keys import field_of
+from analytics.logs.meaning.keys import OF_REQUEST, field_of
 from analytics.logs.meaning.profile import ColumnProfile
 from analytics.logs.schema import TABLES
 
@@ -24,6 +24,8 @@ _NO_CATEGORY = frozenset(
 )
 _CATEGORIES = (2, 200)
 _PER_CATEGORY = 5
+_DIFFERENT = (20, 200)
+_HALF = 0.5
 _TEXTS = ("prompt", "answer")
 _FOLLOWERS = {
     "confidence": ("threshold", "confidence_kind", "policy_kind"),
@@ -66,7 +68,8 @@ def choices(
     _follow(dialect, candidates, said or {})
     chosen: dict[str, Choice] = {}
     for field, found in candidates.items():
-        chosen[field] = _best(field, found, notes)
+        pooled = field in dialect.pooled
+        chosen[field] = _pooled(found, notes) if pooled else _best(field, found, notes)
     _extra(dialect, chosen, profiles)
     _identify(chosen, [profile for _, profile in candidates.get("request_id", [])], notes)
     _by_values(dialect, chosen, profiles)
@@ -113,7 +116,7 @@ def _candidates(
         if not found or found[0] not in mappable or (found[0] in _TEXTS and not keep_text):
             continue
         field, rank = found
-        reason = _unfit(field, rank, profile)
+        reason = _unfit(field, rank, profile) or (_no_hint(field, profile) if rank >= WEAK else None)
         if reason:
             notes.append(reason)
         else:
@@ -160,7 +163,7 @@ def _unfit(field: str, rank: int, profile: ColumnProfile) -> str | None:
     base = field.removeprefix("fast_").removeprefix("strong_")
     if base == "correct":
         if profile.numbers and grade_scale(profile) == "other":
-            return f"{name} runs from {span(profile)}: no grade from 0 to 1, so it is not read."
+            return _no_grade(profile)
         graded = profile.numbers + profile.words_yes_no
         if rank and graded < (profile.filled * (1 - FEW) if rank >= WEAK else 1):
             return f"{name} holds other words than grades, so it is not read."
@@ -169,6 +172,17 @@ def _unfit(field: str, rank: int, profile: ColumnProfile) -> str | None:
     numeric = base.endswith(("_usd", "_s", "_tokens")) or base == "confidence"
     if numeric and rank and not profile.numbers:
         return f"{name} holds no numbers, so {field} is not read from it."
+    return None
+
+
+def _no_hint(field: str, profile: ColumnProfile) -> str | None:
+    """Why a weak hint at something of the request is none; null where it may be one."""
+    if field in OF_REQUEST and profile.varies:
+        return f'"{profile.name}" differs between the calls of one request, so {field} is not read from it.'
+    several, many = _DIFFERENT
+    mostly = profile.distinct > several and profile.distinct > _HALF * profile.filled
+    if field == "task_category" and (profile.distinct > many or mostly):
+        return f'"{profile.name}" holds too many different texts for categories, so it is not read.'
     return None
 
 
@@ -189,6 +203,24 @@ def _best(field: str, found: Found, notes: list[str]) -> Choice:
 
 def _ordered(field: str, found: Found) -> Found:
     return sorted(found, key=lambda item: (item[0], -round(_usable(field, item[1]), 2), item[1].position))
+
+
+def _no_grade(profile: ColumnProfile) -> str:
+    return f'"{profile.name}" runs from {span(profile)}: no grade from 0 to 1, so it is not read.'
+
+
+def _pooled(found: Found, notes: list[str]) -> Choice:
+    """All columns that hold grades from 0 to 1; a row has a value in one of them."""
+    fitting: list[ColumnProfile] = []
+    for _, profile in sorted(found, key=lambda item: (item[0], item[1].position)):
+        if grade_scale(profile) == "grade":
+            fitting.append(profile)
+        else:
+            notes.append(_no_grade(profile))
+    if len(fitting) == 1:
+        return Choice((fitting[0].name,), "check", _kind(fitting[0]))
+    sources = tuple(profile.name for profile in fitting)
+    return Choice(sources, "check" if sources else "missing", f"{len(sources)} columns of grades")
 
 
 def _usable(field: str, profile: ColumnProfile) -> float:
@@ -280,7 +312,7 @@ def _by_values(dialect: Dialect, chosen: dict[str, Choice], profiles: Sequence[C
         priced = [p for p in unknown if p.values and all(prices.price(value) for value in p.values)]
         if priced:
             chosen["model"] = Choice((priced[0].name,), "check", "Models with a known price")
-    if "task_category" not in chosen:
+    if "task_category" not in chosen and dialect.form != "grades":
         taken = {source for choice in chosen.values() for source in choice.sources}
         kinds = [profile for profile in unknown if profile.name not in taken and _like_categories(profile)]
         if kinds:
@@ -292,7 +324,8 @@ def _like_categories(profile: ColumnProfile) -> bool:
     words = set(plain(profile.name).split("_"))
     few, many = _CATEGORIES
     return (
-        not words & _NO_CATEGORY
+        not profile.varies
+        and not words & _NO_CATEGORY
         and few <= profile.distinct <= many
         and profile.filled >= _PER_CATEGORY * profile.distinct
         and profile.numbers + profile.words_yes_no + profile.iso + profile.slashed + profile.named_month == 0

@@ -14,8 +14,8 @@ from analytics.logs.dialects import DIALECTS
 from analytics.logs.dialects.dialect import plain
 from analytics.logs.meaning.faults import Faults
 from analytics.logs.meaning.fields import Fault, Field, Reading, typed
+from analytics.logs.meaning.mapping import NO_MODEL, refusal
 from analytics.logs.meaning.mapping import Mapping as ColumnMapping
-from analytics.logs.meaning.mapping import refusal
 from analytics.logs.meaning.priced import Prices
 from analytics.logs.reading import staged_rows
 from analytics.logs.reading.rows import Behind
@@ -193,7 +193,7 @@ class _Batches:
         self.prices = prices
         self.faults = Faults()
         self.file_id = staged.file_id[:_SHORT]
-        self.without_id = 0
+        self.without_id = self.without_model = 0
         self.schema = {
             column.name: _TYPES[column.sql_type] for column in TABLES[mapping.form] if column.mappable
         }
@@ -255,6 +255,8 @@ class _Batches:
             notes.append(
                 f"{self.without_id:,} rows have no request id: they are identified by file hash + row number."
             )
+        if self.without_model:
+            notes.append(f'{self.without_model:,} calls name no model: it is called "{NO_MODEL}".')
         if self.prices.priced:
             notes.append(f"{self.prices.priced:,} costs were computed from tokens and list prices.")
         unpriced = [name for name in self.prices.unpriced if name]
@@ -323,7 +325,9 @@ class _Batches:
             line_id = pl.concat_str([pl.lit(self.file_id), pl.col("line").cast(pl.String)], separator=":")
             frame = frame.with_columns(pl.coalesce("request_id", line_id))
         if self.mapping.form == "calls":
-            return self.prices.fill(_failed(_labelled(frame)))
+            self.without_model += frame["model"].null_count() if "model" in self.mapping.columns else 0
+            named = frame.with_columns(pl.col("model").fill_null(NO_MODEL))
+            return self.prices.fill(_failed(_labelled(named)))
         if self.dialect.one_side:
             frame = self._sided(frame)
         return self.prices.fill(self.prices.fill(frame, "fast_"), "strong_")

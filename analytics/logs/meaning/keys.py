@@ -33,6 +33,8 @@ _FURTHER = (
 )
 _POOL = 10
 _LARGEST = 3
+OF_REQUEST = frozenset({"task_category", "segment", "experiment", "arm"})
+_MOST_VALUES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,49 @@ def keys(folder: Path, staged: Staged, dialect: Dialect, distinct: Mapping[int, 
         return {ids[0]: search.key(ids, distinct, own_name=rank == 0)}
     finally:
         search.close()
+
+
+def varying(
+    folder: Path,
+    staged: Staged,
+    dialect: Dialect,
+    found: Mapping[int, Key],
+    distinct: Mapping[int, int],
+) -> frozenset[int]:
+    """Positions of columns that differ between calls of one request, so that they say nothing of it.
+
+    Only columns are looked at that could be guessed to hold a category, a segment or an arm: those with up
+    to 200 different values whose name is unknown or a weak hint.
+
+    Args:
+        folder: The private folder.
+        staged: As the file was read.
+        dialect: Its shape.
+        found: The key, as ``keys`` gives it.
+        distinct: Different values per position.
+    """
+    wanted = [
+        at
+        for at, count in distinct.items()
+        if 1 < count <= _MOST_VALUES and _guessed(field_of(dialect, staged.columns[at]))
+    ]
+    request = [staged.columns.index(name) for key in found.values() for name in key.columns]
+    if dialect.form != "calls" or not wanted or not request:
+        return frozenset()
+    differ = ", ".join(f"coalesce(bool_or(v{at}), false)" for at in wanted)
+    within = ", ".join(f"min(c{at}) <> max(c{at}) AS v{at}" for at in wanted)
+    with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as connection:
+        connection.execute(f"SET temp_directory = '{str(folder).replace(chr(39), chr(39) * 2)}'")
+        staged_rows.relation(connection, folder, staged).create_view("staged")
+        row = connection.execute(
+            f"SELECT {differ} FROM (SELECT {within} FROM staged GROUP BY {_names(request)}"  # noqa: S608  # positions only
+            " HAVING count(*) > 1)"
+        ).fetchone()
+    return frozenset(at for at, differs in zip(wanted, row or (), strict=True) if differs)
+
+
+def _guessed(match: Match | None) -> bool:
+    return match is None or (match[0] in OF_REQUEST and match[1] >= WEAK)
 
 
 def _ids(fields: Mapping[int, Match | None]) -> list[int]:

@@ -22,9 +22,10 @@ __all__ = ["Answers", "Guess", "Mapping", "Proposal", "known_name", "proposal", 
 # One of these must be known of a row, or the row says nothing about tiers.
 _FACTS = frozenset({"correct", "cost_usd", "input_tokens", "output_tokens", "confidence"})
 _WANTED = {"task_category": "category", "confidence": "confidence", "correct": "correct", "cost_usd": "cost"}
+NO_MODEL = "unknown"
 _MODELS: dict[Form, dict[str, str]] = {
     "decisions": {"fast_model": "fast", "strong_model": "strong"},
-    "calls": {"model": "unknown"},
+    "calls": {"model": NO_MODEL},
     "grades": {},
 }
 _SHOWN = 20
@@ -101,7 +102,10 @@ def refusal(mapping: Mapping, columns: Sequence[str]) -> str | None:
         return None
     shown = [_shortened(name) for name in columns[:_SHOWN]]
     more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
-    found = f"Found: {', '.join(shown)}{more}. Map a column? (--map confidence=COLUMN)"
+    found = f"Found: {', '.join(shown)}{more}. Map a column?"
+    if mapping.form == "grades":
+        return f"Missing: a grade from 0 to 1, or words such as pass and fail. {found} (--map correct=COLUMN)"
+    found += " (--map confidence=COLUMN)"
     if not mapping.columns:
         return (
             "No known column names in line 1. Expected at least request_id, category, confidence, correct, "

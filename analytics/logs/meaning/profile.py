@@ -70,6 +70,8 @@ class ColumnProfile:
             only the line does; null for every other column.
         repeats: Rows that share that key with an earlier row of other content.
         ordered_by: Time column that tells calls of one request and model apart.
+        varies: Whether it differs between calls of one request; looked at only where it could be guessed to
+            say something of the request.
     """
 
     name: str
@@ -106,6 +108,7 @@ class ColumnProfile:
     key: tuple[str, ...] | None = None
     repeats: int = 0
     ordered_by: str | None = None
+    varies: bool = False
 
 
 class Profiles:
@@ -141,14 +144,17 @@ class Profiles:
     def found(self) -> list[ColumnProfile]:
         """One profile per source column, in the order of ``staged.columns``."""
         key = self._ids.key()
+        file = (self._folder, self._staged, self._dialect)
+        distinct = {at: len(self._counts[at].distinct) for at in self.positions}
         if key is None:
-            distinct = {at: len(self._counts[at].distinct) for at in self.positions}
-            key = keys.keys(self._folder, self._staged, self._dialect, distinct)
-        return self._profiles(key)
+            key = keys.keys(*file, distinct)
+        return self._profiles(key, keys.varying(*file, key, distinct))
 
-    def _profiles(self, key: dict[int, keys.Key]) -> list[ColumnProfile]:
+    def _profiles(
+        self, key: dict[int, keys.Key], varying: frozenset[int] = frozenset()
+    ) -> list[ColumnProfile]:
         return [
-            self._counts[position].profile(name, position, key.get(position))
+            self._counts[position].profile(name, position, key.get(position), varies=position in varying)
             if position in self._counts
             else ColumnProfile(name, position)
             for position, name in enumerate(self._staged.columns)
@@ -197,7 +203,7 @@ class _Counts:
             if not known.all():
                 self._texts(values.filter(~known), _of(weights, ~known))
 
-    def profile(self, name: str, position: int, key: keys.Key | None) -> ColumnProfile:
+    def profile(self, name: str, position: int, key: keys.Key | None, *, varies: bool) -> ColumnProfile:
         distinct = list(self.distinct)[:DISTINCT]
         counted = {**self.total}
         epochs = {unit: counted.pop(unit, 0) for unit in _EPOCHS}
@@ -214,6 +220,7 @@ class _Counts:
             key=key.columns if key else None,
             repeats=key.repeats if key else 0,
             ordered_by=key.ordered_by if key else None,
+            varies=varies,
             **counted,
         )
 

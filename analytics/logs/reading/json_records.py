@@ -92,5 +92,6 @@ def _page_notes(others: dict[str, Any]) -> list[str]:
         return [f"This is page {page} of {pages}; load the other pages too."] if pages > 1 else []
     if isinstance(page, int):
         return [f"This is page {page} of an API answer; there may be more pages to load."]
-    more = any(flat.get(key) for key in ("hasmore", "next", "nextcursor", "nextpage", "nextpagetoken"))
+    following = ("hasmore", "next", "cursor", "nextcursor", "nextpage", "nextpagetoken")
+    more = any(flat.get(key) for key in following)
     return ["This is one page of an API answer; load the other pages too."] if more else []

@@ -42,6 +42,15 @@ def test_json_texts_are_opened_on_the_way_and_other_texts_stay():
     assert opening.listing('["a", 1]') == ["a", 1]
 
 
+@pytest.mark.parametrize("text", ['{"a": "\\u0000"}', '["\\ud800"]', '{"\\udfff": 1}'])
+def test_json_that_holds_no_text_or_a_nul_stays_text(text):
+    assert opening.opened(text) == text
+
+
+def test_json_with_escaped_characters_is_opened():
+    assert opening.opened('["\\ud83d\\ude00", "\\u00e9"]') == ["\U0001f600", "\u00e9"]
+
+
 def test_tags_with_a_key_become_an_object():
     tags = ["cat:math", "arm = B", "plain", "https://x.example", "cat:law", 3, "a:b:c"]
     assert opening.tagged(tags) == {"cat": "math", "arm": "B", "a": "b:c"}
