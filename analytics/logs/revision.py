@@ -11,6 +11,7 @@ from analytics.errors import SchemaError
 from analytics.logs import intake
 from analytics.logs.inspection import Inspection
 from analytics.logs.meaning.answers import Answers, Mapping
+from analytics.logs.reading.staging import Problem
 from analytics.logs.reports import refuse_many_rejects
 from analytics.logs.storage.arrivals import Arrival
 from analytics.logs.storage.recipe import FileRecipe
@@ -117,8 +118,13 @@ def read_again(
         inspection, mapping, prices=answers.prices, progress=progress, cancelled=cancelled
     )
     arrival = intake.arrived(inspection, mapping, converted, answers=answers)
-    if not answers.accept_rejects:
-        refuse_many_rejects(arrival.read, arrival.rejected, list(arrival.problems))
+
+    def judge(conflicts: list[Problem]) -> None:
+        if not answers.accept_rejects:
+            rejects = [*arrival.problems[: arrival.rejected], *conflicts]
+            refuse_many_rejects(arrival.read, arrival.rejected + len(conflicts), rejects)
+
+    judge([])
     files = _files(store, dataset)
     _one(files, changed)
     others = [file for file in files if file.file_id != changed]
@@ -128,7 +134,7 @@ def read_again(
             for file in _all_kept(store, others)
         }
         arrivals = [again.get(file.file_id, arrival) for file in files]
-        found = store.replace(dataset, arrivals)[arrivals.index(arrival)]
+        found = store.replace(dataset, arrivals, judges={changed: judge})[arrivals.index(arrival)]
     return intake.report(mapping, arrival, found)
 
 

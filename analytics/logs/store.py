@@ -291,8 +291,15 @@ class Store:
             ).fetchone()
         return bool(found and found[0])
 
-    def replace(self, dataset: str, arrivals: Sequence[Arrival]) -> list[Ingested]:
+    def replace(
+        self, dataset: str, arrivals: Sequence[Arrival], *, judges: Mapping[str, Judge] | None = None
+    ) -> list[Ingested]:
         """Let a dataset consist of these files, in this order; what was set by hand stays.
+
+        Args:
+            dataset: Name of a dataset that exists.
+            arrivals: Its files from now on.
+            judges: By file id, called with the file's conflicts; what one raises leaves all as it was.
 
         Raises:
             SchemaError: There is no such dataset, or a file does not fit it.
@@ -303,7 +310,8 @@ class Store:
             found = []
             for arrival in arrivals:
                 catalogue.require_form(cursor, dataset, arrival.form, None)
-                found.append(arrived(cursor, dataset, arrival, lambda _: None))
+                judge = (judges or {}).get(arrival.file_id, lambda _: None)
+                found.append(arrived(cursor, dataset, arrival, judge))
             refreshed(cursor, dataset)
         return found
 

@@ -124,13 +124,15 @@ def applied(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
         dataset: Name of a dataset whose answers have the log's own grades only.
     """
     form, key = catalogue.require(cursor, dataset), catalogue.key(cursor, dataset)
-    if not tables.columns(cursor, "grades", key):
+    grades = {"grades": tables.held(cursor, key, "grades")}
+    if cursor.execute(f"SELECT 1 FROM {tables.GRADES} LIMIT 1", grades).fetchone() is None:  # noqa: S608
         return
     order = order_of(cursor, dataset)
     before = order.index(OWN) if OWN in order else len(order)
     _match(cursor, form, key)
     table = tables.ready(cursor, form, key, [*_CHANGED[form], *(f"{name}_logged" for name in _CHANGED[form])])
     cursor.execute(f"UPDATE {table} SET {', '.join(f'{name}_logged = {name}' for name in _CHANGED[form])}")  # noqa: S608
+    _match(cursor, form, key)  # only now, as a table that was widened has other row numbers
     # Graders that come after the log's own grade fill its gaps; those before it replace it.
     for names, gaps_only in ((order[:before], False), (order[before + 1 :], True)):
         ranks = {str(name): rank for rank, name in enumerate(names)}
