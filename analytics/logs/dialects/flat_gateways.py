@@ -8,14 +8,16 @@ which its exporter writes as JSON, JSON lines or CSV):
 - ``prompt_tokens`` leave out what was read from or written to a cache. ``completion_tokens`` leave out
   ``reasoning_tokens`` where ``total_tokens`` counts them besides;
 - properties are texts. Scores are whole numbers or flags, the latter with a mark behind their name;
-- its CSV asks the API for columns that it names otherwise, so model, latency and cost are mostly empty
-  there: latency is then the time between request and response.
+- its CSV doubles the quotes in objects twice, leaves out scores and cached tokens, and asks the API for columns
+  that it names otherwise, so that model, latency and cost may be empty: latency is then the time between
+  request and response.
 
 OpenRouter (``GenerationResponseData``, Python SDK 1.3.84): times are milliseconds, costs USD, all discounts
 included. Tokens are the provider's own (``native_tokens_*``), as billed. With a key of one's own the
 provider's bill comes on top. A latency below the time of generating is the time to the first token.
 
-Portkey (docs, log exports): ``cost`` is in US cents and ``response_time`` in milliseconds.
+Portkey (docs, log exports): ``cost`` is in US cents, ``response_time`` in milliseconds, a trace is a request.
+Costs in another currency are left out. A feedback runs from -10 to 10: above 0 is good, 0 says nothing.
 """
 
 from typing import Any
@@ -113,6 +115,11 @@ def _score(held: Any) -> Any:
     return value(held, "value") if isinstance(held, dict) else held
 
 
+def _unescaped(held: Any) -> Any:
+    """An object in Helicone's CSV, whose exporter doubles its quotes before those of the cell are doubled."""
+    return held.replace('""', '"') if isinstance(held, str) and held.startswith('{""') else held
+
+
 def _helicone_passed(members: Record) -> str | None:
     path = str(members.get("request_path") or members.get("target_url") or "")
     if any(part in path for part in _NO_CHAT):
@@ -124,6 +131,8 @@ def _helicone_passed(members: Record) -> str | None:
         return "requests that name no model, as in Helicone's CSV: export them with --format jsonl"
     return None
 
+
+_requests = opened(_HELICONE, computed=_helicone, passed=_helicone_passed)
 
 _OPENROUTER = Export(
     fields={
@@ -197,7 +206,8 @@ _PORTKEY = Export(
 
 
 def _portkey(members: Record) -> Record:
-    """Hits of its caches, and a feedback from -10 to 10 where it was asked for: above 0 is good."""
+    """Hits of its caches, feedback, and no cost that is in no dollars."""
+    dollars = str(members.get("cost_currency") or "USD").upper() == "USD"
     hit = "hit" in str(members.get("cache_status", "")).lower()
     rating = number(first(members, ("weighted_feedback", "feedback.value", "feedback")))
     return {
@@ -205,15 +215,13 @@ def _portkey(members: Record) -> Record:
         RATED: None if not rating else float(rating > 0),
         RATER: "feedback" if rating else None,
         **answer(first(members, ("response.body", "response"))),
+        **({} if dollars else {"cost_usd": None}),
     }
 
 
 def _portkey_passed(members: Record) -> str | None:
     url = str(members.get("request_url") or "")
-    if any(part in url for part in _NO_CHAT):
-        return "requests that are no chat"
-    currency = str(members.get("cost_currency") or "USD")
-    return None if currency.upper() == "USD" else "requests with a cost in another currency than USD"
+    return "requests that are no chat" if any(part in url for part in _NO_CHAT) else None
 
 
 HELICONE = dialect(
@@ -223,7 +231,7 @@ HELICONE = dialect(
     "response_id request_created_at request_properties",
     "request_id request_created_at request_properties delay_ms",
     "request_id request_created_at response_status request_model",
-    opened=opened(_HELICONE, computed=_helicone, passed=_helicone_passed),
+    opened=lambda record: _requests({name: _unescaped(held) for name, held in record.items()}),
 )
 GENERATIONS = dialect(
     "openrouter_generations",

@@ -168,12 +168,13 @@ def _calls(record: Record) -> Iterator[Nested]:
     models = list(usage.items()) if isinstance(usage, dict) else []
     operation = str(members.get("op_name") or "").rpartition("/op/")[2].partition(":")[0]
     scores = _weave_feedback(value(members, "summary.weave.feedback"))
+    asked = value(members, "inputs.model")
     item: Record | Passed = Passed("operations without a model call")
     made = None
     if len(models) > 1:
         item = Passed("operations around calls of several models")
-    elif models:
-        found = {**row(_CALL, members), **_call(members, *models[0]), **scores}
+    elif models or (members.get("exception") and asked):
+        found = {**row(_CALL, members), **_call(members, *(models or [(str(asked), {})])[0]), **scores}
         item, made = kept(found), whole(found["output_tokens"])
     around = members.get("parent_id")
     yield Nested(

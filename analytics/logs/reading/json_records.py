@@ -19,6 +19,7 @@ _WRAPPERS = frozenset(
         "traces",
         "runs",
         "requests",
+        "inferences",
     }
 )
 
