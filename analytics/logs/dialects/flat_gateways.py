@@ -8,7 +8,7 @@ which its exporter writes as JSON, JSON lines or CSV):
 - ``prompt_tokens`` leave out what was read from or written to a cache. ``completion_tokens`` leave out
   ``reasoning_tokens`` where ``total_tokens`` counts them besides;
 - properties are texts. Scores are whole numbers or flags, the latter with a mark behind their name;
-- its CSV doubles the quotes in objects twice, leaves out scores and cached tokens, and asks the API for columns
+- its CSV doubles the quotes in objects twice, leaves out scores and cached tokens, and asks for columns
   that it names otherwise, so that model, latency and cost may be empty: latency is then the time between
   request and response.
 

@@ -44,8 +44,8 @@ _INFERENCE = Export(
         "answer": ("output",),
         **_TOKENS,
     },
-    hints={"arm": ("variant_name", "snapshot_hash")},
-    carried=("model_provider_name",),
+    hints={"arm": ("variant_name",)},
+    carried=("model_provider_name", "snapshot_hash"),
     users={"tags": ("tags",)},
     per=_PER,
 )
@@ -60,8 +60,7 @@ _MODEL = Export(
         "answer": ("output",),
         **_TOKENS,
     },
-    hints={"arm": ("snapshot_hash",)},
-    carried=("model_provider_name", "finish_reason"),
+    carried=("model_provider_name", "finish_reason", "snapshot_hash"),
     per=_PER,
 )
 
