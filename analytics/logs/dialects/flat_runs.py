@@ -91,7 +91,7 @@ def _runs(record: Record, depth: int = 0) -> Iterator[Nested]:
     )
     for inner in listing(members.get("child_runs")) if depth < _DEEPEST else []:
         if isinstance(inner, Mapping):
-            yield from _runs({"parent_run_id": key, **inner}, depth + 1)
+            yield from _runs({**inner, "parent_run_id": inner.get("parent_run_id") or key}, depth + 1)
 
 
 def _no_call(members: Record, kind: str) -> str | None:
