@@ -8,6 +8,7 @@ frames write objects into CSV) and names that hold dots themselves.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from analytics.logs.dialects import call_level, evaluations
@@ -65,12 +66,13 @@ def value(members: Any, path: str) -> Any:
     found = literal(members)
     if not isinstance(found, Mapping):
         return None
+    if path in found or "." not in path:
+        return literal(found.get(path))
     parts = path.split(".")
-    for end in range(len(parts), 0, -1):
+    for end in range(len(parts) - 1, 0, -1):
         key = ".".join(parts[:end])
         if key in found:
-            inner = found[key]
-            return literal(inner) if end == len(parts) else value(inner, ".".join(parts[end:]))
+            return value(found[key], ".".join(parts[end:]))
     return None
 
 
@@ -85,8 +87,13 @@ def named(record: Mapping[str, Any]) -> Record:
     found: Record = {}
     for key, member in record.items():
         if member is not None and member != "":
-            found.setdefault(key if "." in key else plain(key), member)
+            found.setdefault(_name(key), member)
     return found
+
+
+@lru_cache(maxsize=1024)
+def _name(key: str) -> str:
+    return key if "." in key else plain(key)
 
 
 def prepared(export: Export, record: Mapping[str, Any]) -> Record:

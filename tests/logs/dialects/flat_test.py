@@ -6,8 +6,9 @@ import pytest
 from flat_files import FLAT, OURS, opened, records
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from trace_files import FIXTURES
+from trace_files import FIXTURES, read, written
 
+from analytics.errors import SchemaError
 from analytics.logs.dialects import TOOLS, flat, tool_of
 from analytics.logs.dialects.dialect import Passed, record_names
 
@@ -154,3 +155,17 @@ def test_whatever_stands_in_a_record_becomes_rows_or_reasons_or_an_allowed_error
         return
     assert found
     assert all(isinstance(one, Passed) or json.dumps(one) for one in found)
+
+
+@settings(max_examples=40, suppress_health_check=list(HealthCheck), deadline=None)
+@given(st.sampled_from(SAMPLES), st.lists(mutations(), min_size=1, max_size=4))
+def test_a_file_of_anything_is_loaded_or_refused(tmp_path_factory, sample, mutated):
+    tool, rows = sample
+    lines = [*rows[:2], *(record for other, record in mutated if other == tool)]
+    path = written(tmp_path_factory.mktemp("any") / "any.jsonl", json.loads(json.dumps(lines, default=str)))
+    refusal = None
+    try:
+        frame, staged = read(path)
+    except SchemaError as error:
+        refusal = str(error)
+    assert frame.height <= staged.read - staged.rejected if refusal is None else "/any" not in refusal
