@@ -18,6 +18,7 @@ from analytics.logs.dialects.dialect import (
     WEAK,
     Dialect,
     Match,
+    Nested,
     Passed,
     Record,
     by_path,
@@ -50,7 +51,6 @@ class Export:
         users: Name that columns start with -> paths of objects or tags that the tool's users fill; the first
             that holds something counts.
         per: Field -> units of the tool in one of ours, such as 1000 for milliseconds.
-        kinds: Path or field -> kind of the confidence in it.
     """
 
     fields: Mapping[str, tuple[str, ...]]
@@ -58,7 +58,6 @@ class Export:
     carried: tuple[str, ...] = ()
     users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     per: Mapping[str, int] = field(default_factory=dict)
-    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 def value(members: Any, path: str) -> Any:
@@ -195,6 +194,18 @@ def answer(body: Any) -> Record:
     return {"answer": text(content), LOGPROB: mean_logprob(value(token, "logprob") for token in tokens)}
 
 
+def placed(item: Record | Passed, key: Any, around: Any, **more: Any) -> Record | Passed | Nested:
+    """A record with its place among those that it lies in, as far as it says who it is.
+
+    Args:
+        item: The row or why there is none.
+        key: Identifies the record; without one it has no place.
+        around: Identifies the record around it; null at the outside.
+        more: Further attributes of ``Nested``.
+    """
+    return item if key is None else Nested(item, str(key), None if around is None else str(around), **more)
+
+
 def opened(
     export: Export,
     *,
@@ -240,7 +251,7 @@ def dialect(
         recognises=lambda names: found(names) and absent not in names,
         match=_match(export),
         tails=False,
-        kinds={LOGPROB: "logprob", **{plain(path): kind for path, kind in export.kinds.items()}},
+        kinds={LOGPROB: "logprob"},
         units={LOGPROB: "logprob", "cost_usd": "usd", "latency_s": "s", "ttft_s": "s"},
         **more,
     )

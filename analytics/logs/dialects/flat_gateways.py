@@ -257,9 +257,8 @@ PORTKEY = dialect(
     _PORTKEY,
     "ai_model ai_org",
     "ai_model req_units",
+    "ai_model res_units",
     "ai_model total_units",
-    "ai_model response_time",
-    "ai_model is_success",
     opened=opened(_PORTKEY, computed=_portkey, passed=_portkey_passed),
     note="Portkey's costs are in US cents and were divided by 100.",
 )

@@ -32,6 +32,7 @@ from analytics.logs.dialects.flat import (
     inclusive,
     named,
     paid,
+    placed,
     prepared,
     row,
     scored,
@@ -70,7 +71,7 @@ _RUN = Export(
 )  # fmt: skip
 
 
-def _runs(record: Record, depth: int = 0) -> Iterator[Nested]:
+def _runs(record: Record, depth: int = 0) -> Iterator[Record | Passed | Nested]:
     """The call that a run is, and those of the runs that it was loaded with."""
     members = prepared(_RUN, record)
     key, around = members.get("id"), members.get("parent_run_id")
@@ -80,10 +81,11 @@ def _runs(record: Record, depth: int = 0) -> Iterator[Nested]:
     scores = scored(means)
     said = {**users_own(_RUN, members), "unit_id": first(members, _RUN.fields["unit_id"])}
     reason = _no_call(members, kind)
-    yield Nested(
-        Passed(reason) if reason else kept({**row(_RUN, members), **_run(members), **scores}),
-        str(key),
-        None if around is None else str(around),
+    item = Passed(reason) if reason else kept({**row(_RUN, members), **_run(members), **scores})
+    yield placed(
+        item,
+        key,
+        around,
         says=kept(said),
         same_call=scores,
         answer_tokens=None if reason else whole(members.get("completion_tokens")),
@@ -156,12 +158,12 @@ _USAGE = {
         "completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens",
     ),
 }  # fmt: skip
-_SCORER = re.compile(r"(^|[.\W])(score|.*_scorer|.*Scorer.*)$")
+_SCORER = re.compile(r"^(\w+\.)?score$")
 _THUMBS = {"👍": 1.0, "👎": 0.0}
 _RUNNABLE = "wandb.runnable."
 
 
-def _calls(record: Record) -> Iterator[Nested]:
+def _calls(record: Record) -> Iterator[Record | Passed | Nested]:
     """The call of a model that a call of an operation is, if it used one model."""
     members = prepared(_CALL, record)
     usage = value(members, "summary.usage")
@@ -176,11 +178,10 @@ def _calls(record: Record) -> Iterator[Nested]:
     elif models or (members.get("exception") and asked):
         found = {**row(_CALL, members), **_call(members, *(models or [(str(asked), {})])[0]), **scores}
         item, made = kept(found), whole(found["output_tokens"])
-    around = members.get("parent_id")
-    yield Nested(
+    yield placed(
         item,
-        str(members.get("id")),
-        None if around is None else str(around),
+        members.get("id"),
+        members.get("parent_id"),
         says=users_own(_CALL, members),
         same_call=scores,
         answer_tokens=made,

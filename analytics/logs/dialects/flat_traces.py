@@ -22,7 +22,7 @@ from typing import Any
 
 from analytics.logs.dialects import evaluations, flat_grades
 from analytics.logs.dialects.dialect import Nested, Passed, Record
-from analytics.logs.dialects.flat import Export, dialect, first, inclusive, named, paid, value, whole
+from analytics.logs.dialects.flat import Export, dialect, first, inclusive, named, paid, placed, value, whole
 from analytics.logs.dialects.langfuse_record import leaves, text
 from analytics.logs.dialects.opening import kept, listing, number
 from analytics.logs.dialects.span_values import iso, nanoseconds, seconds
@@ -73,11 +73,11 @@ def _traces(record: Record) -> Iterator[Record | Passed | Nested]:
         reason = _no_call(span)
         row = Passed(reason) if reason else kept({**common, **_call(span), **own})
         usage = {} if reason else _attribute(span, "mlflow.chat.tokenUsage")
-        trace = common.get("request_id")
-        yield Nested(
+        trace, around = common.get("request_id"), _parent(span)
+        yield placed(
             row,
-            f"{trace}/{at}",
-            f"{trace}/{_parent(span)}" if _parent(span) else None,
+            f"{trace}/{at}" if at else None,
+            f"{trace}/{around}" if around else None,
             same_call=own,
             answer_tokens=whole(value(usage, "output_tokens")),
             separate=_kind(span) == "TOOL",

@@ -93,6 +93,16 @@ def test_runs_that_were_loaded_inside_their_parent_are_read(tmp_path):
     assert frame.select("task_category", "cost_usd").rows() == [("math", 0.00029)]
 
 
+def test_a_page_of_the_apis_answer_says_that_there_are_more(tmp_path):
+    path = tmp_path / "page.json"
+    path.write_text(json.dumps({"runs": RUNS[:2], "cursors": {"next": "x", "prev": None}}))
+    frame, staged = read(path)
+    assert (frame.height, staged.dialect) == (1, "langsmith")
+    assert staged.notes == [
+        'Rows found under "runs".', "This is one page of an API answer; load the other pages too.",
+    ]  # fmt: skip
+
+
 def test_a_call_that_two_layers_trace_counts_once(tmp_path):
     layers = [CALL, {**CALL, "id": "inner", "parent_run_id": CALL["id"]}]
     frame, staged = read(written(tmp_path / "layers.jsonl", layers))

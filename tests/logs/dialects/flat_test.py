@@ -35,7 +35,8 @@ PLAIN = (
     "id created_at model prompt_tokens completion_tokens cost response_time status",
     "trace_id id name model input output start_time end_time",
     "run_id key score", "target_id value", "custom_id model answer", "id metric_name value",
-    "request_id request_created_at model", "ai_model cost", "variant_name episode_id",
+    "request_id request_created_at model", "variant_name episode_id",
+    "ai_model cost response_time is_success",  # would be read as Portkey's, whose costs are cents
 )  # fmt: skip
 
 
