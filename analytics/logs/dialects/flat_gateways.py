@@ -46,9 +46,9 @@ from analytics.logs.dialects.opening import kept, number, seconds_between
 _MS = {"latency_s": 1000, "ttft_s": 1000}
 _FLAG = "-hcone-bool"
 _NO_CACHE = "00000000-0000-0000-0000-000000000000"
-# Helicone's own codes for requests that got no HTTP status.
+# Codes of its own for requests without an HTTP status (``statusBadge.tsx``): -3 is cancelled, -4 a threat.
 _HELICONE_STATUS = {-1: "timeout", -3: "error", -4: "error"}
-_PENDING = -2
+_PENDING = (-2.0, 0.0)
 _NO_CHAT = ("/embeddings", "/moderations", "/images/", "/audio/", "/rerank")
 _EFFORT = ("reasoning_effort", "reasoning.effort", "output_config.effort")
 
@@ -124,7 +124,8 @@ def _helicone_passed(members: Record) -> str | None:
     path = str(members.get("request_path") or members.get("target_url") or "")
     if any(part in path for part in _NO_CHAT):
         return "requests that are no chat"
-    if number(members.get("response_status")) == _PENDING:
+    status = number(members.get("response_status"))
+    if status in _PENDING or (status is None and not whole(members.get("completion_tokens"))):
         return "requests that have not ended"
     named = ("model_override", "request_model", "response_model", "model", "request_body.model")
     if first(members, named) is None:

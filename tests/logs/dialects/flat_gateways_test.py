@@ -80,6 +80,8 @@ def test_helicones_rows_are_read_in_every_shape(changed, expected):
     ("changed", "reason"),
     [
         ({"response_status": -2}, "requests that have not ended"),
+        ({"response_status": 0}, "requests that have not ended"),
+        ({"response_status": None, "completion_tokens": None}, "requests that have not ended"),
         ({"request_path": "/v1/embeddings"}, "requests that are no chat"),
         ({"request_model": None, "response_model": None}, "requests that name no model"),
     ],
