@@ -34,6 +34,7 @@ from analytics.logs.storage.database import (
     quoted,
     set_aside,
     transaction,
+    unwritten,
 )
 from analytics.logs.storage.ingest import Ingested
 from analytics.logs.storage.kept import Kept
@@ -171,13 +172,29 @@ class Store:
             return catalogue.revived(cursor, lost.key, lost.name, lost.form, lost.badge)
 
     def given_up(self, key: int, file_ids: Iterable[str]) -> None:
-        """Do not look for these files of a dataset any longer: they are back, or they cannot be had."""
+        """Do not look for these files of a dataset any longer: they are back, or they cannot be had.
+
+        Raises:
+            StoreError: The disk is full; what is missing is looked for again the next time.
+        """
         done = set(file_ids)
+        self._look_for([_without(lost, done) if lost.key == key else lost for lost in self._missing])
+
+    def finished(self, key: int) -> None:
+        """A dataset is as it was, what was set by hand included, unless files of it are still missing.
+
+        Raises:
+            StoreError: The disk is full; it is finished the next time.
+        """
+        self._look_for([lost for lost in self._missing if lost.key != key or lost.files])
+
+    def _look_for(self, missing: list[DatasetRecipe]) -> None:
         with self._writing:
-            left = [_without(lost, done) if lost.key == key else lost for lost in self._missing]
-            self._missing = [lost for lost in left if lost.files]
-            with self.cursor() as cursor:
-                self._write_recipe(recipes.recipe_of(cursor))
+            self._missing = missing
+            try:
+                self._write_recipe(self.recipe())
+            except OSError as error:
+                raise unwritten(error) from None
 
     def note(self, name: str, text: str | None) -> None:
         """Remember a text under a name, for whoever opens the database next; None forgets it."""
@@ -210,8 +227,7 @@ class Store:
                     cursor.execute(f"COPY FROM DATABASE {identifier(database)} TO backup")
                 finally:
                     cursor.execute("DETACH backup")
-            shutil.move(copy, target)
-            target.chmod(0o600)
+            _taken(copy, target)
         except (OSError, duckdb.Error) as error:
             raise StoreError(
                 "The backup could not be written: the disk is full or the place cannot be written. "
@@ -259,16 +275,19 @@ class Store:
             StoreError: The disk is full.
         """
         dataset = _dataset_name(dataset)
-        if raw is not None and self._kept is not None:
-            self._kept.keep(arrival.file_id, raw)
         with self._transaction() as cursor:
             if catalogue.has_file(cursor, dataset, arrival.file_id):
-                return Ingested(0, catalogue.rows_in(cursor, arrival.typed))
-            catalogue.require_form(cursor, dataset, arrival.form, badge)
-            grading.taken_back(cursor, dataset)
-            found = arrived(cursor, dataset, arrival, judge)
-            refreshed(cursor, dataset, prices=arrival.prices)
-            return found
+                found = Ingested(0, catalogue.rows_in(cursor, arrival.typed))
+            else:
+                catalogue.require_form(cursor, dataset, arrival.form, badge)
+                grading.taken_back(cursor, dataset)
+                found = arrived(cursor, dataset, arrival, judge)
+                refreshed(cursor, dataset, prices=arrival.prices)
+            # Last, so that a refused file is still there for the next try; under the lock, so that no
+            # other loader takes it for one that nothing needs.
+            if raw is not None and self._kept is not None:
+                self._kept.keep(arrival.file_id, raw)
+        return found
 
     def take_back(self, dataset: str, file_id: str) -> None:
         """Take a file out of a dataset again, which must be ``separable``.
@@ -477,15 +496,28 @@ class Store:
         """A cursor in a transaction; the recipe follows, or goes before where something is forgotten.
 
         Whatever happens in between, nothing that was acknowledged is missing from the recipe, and nothing
-        comes back that was forgotten.
+        comes back that was forgotten. The recipe is on the disk before the commit, under another name, so
+        that a full disk refuses the whole; kept files go when nothing can need them any more.
         """
-        with self._writing, self._watched(), transaction(self._connection) as cursor:
-            yield cursor
-            recipe = recipes.recipe_of(cursor)
-            if forgets:
-                self._write_recipe(recipe)
-        if not forgets:
-            self._write_recipe(recipe)
+        with self._writing, self._watched():
+            missing, put = self._missing, False
+            try:
+                with transaction(self._connection) as cursor:
+                    yield cursor
+                    recipe = recipes.recipe_of(cursor).with_missing(self._missing)
+                    draft = None if self._private else recipes.draft(recipe, self._recipe)
+                    if draft is not None and forgets:
+                        draft.replace(self._recipe)
+                        put = True
+            except BaseException:
+                self._missing = missing
+                if put:  # the database still has what the recipe lacks by now
+                    with contextlib.suppress(OSError, StoreError, duckdb.Error):
+                        self._write_recipe(self.recipe())
+                raise
+            if draft is not None and not put:
+                draft.replace(self._recipe)
+            self._forget_others(recipe)
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
@@ -502,16 +534,21 @@ class Store:
         if self._private:
             return
         whole = recipe.with_missing(self._missing)
-        recipes.written(whole, self._recipe)
+        recipes.draft(whole, self._recipe).replace(self._recipe)
+        self._forget_others(whole)
+
+    def _forget_others(self, recipe: Recipe) -> None:
         if self._kept is not None:
-            self._kept.forget_others(whole.file_ids())
+            with contextlib.suppress(OSError):  # what cannot be deleted now goes the next time
+                self._kept.forget_others(recipe.file_ids())
 
     def _compare(self, known: Recipe) -> None:
         """Notice what the recipe has and the database lacks; mappings come back at once."""
         found = self.recipe()
         self._missing = known.missing_from(found)
         if known != found:
-            self._write_recipe(found)
+            with contextlib.suppress(OSError):  # on a full disk the older one is good until the next change
+                self._write_recipe(found)
         lost = {name: text for name, text in known.mappings.items() if name not in found.mappings}
         if lost or self._missing:
             with self._transaction() as cursor:
@@ -550,6 +587,21 @@ def _cleared(
     os.close(descriptor)
     if private is not None:
         shutil.rmtree(private, ignore_errors=True)
+
+
+def _taken(copy: Path, target: Path) -> None:
+    """A finished copy to its place, maybe on another disk, where an earlier one stays until it is whole."""
+    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    try:
+        with (
+            copy.open("rb") as source,
+            open(partial, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as place,
+        ):
+            shutil.copyfileobj(source, place)
+            os.fsync(place.fileno())
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _dataset_name(name: str) -> str:

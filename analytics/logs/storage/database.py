@@ -5,11 +5,13 @@ DuckDB's lock. A second lock, on a file beside it, holds even so.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +26,7 @@ MEMORY_LIMIT = "1GB"
 SPILL_LIMIT = "32GB"
 MOST_THREADS = 8
 QUERY_LIMIT_MS = 120_000
+_PATIENCE_S = 10.0
 _UNLIMITED = "SET max_execution_time = 0"
 _umask = threading.Lock()
 _DAMAGE = (
@@ -33,6 +36,8 @@ _DAMAGE = (
     "Failure while replaying WAL",
     "database has been invalidated",
 )
+_LOGS = (".wal.checkpoint", ".wal.recovery", ".wal")
+_FULL = ("No space left", "Disk quota exceeded", "File too large", "max_temp_directory_size")
 
 
 class StoreError(TiertuneError):
@@ -74,11 +79,22 @@ def is_damage(error: BaseException) -> bool:
     return isinstance(error, duckdb.Error) and any(word in str(error) for word in _DAMAGE)
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that nothing more can be written to the disk."""
+    if isinstance(error, OSError):
+        return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    return isinstance(error, duckdb.Error) and any(word in str(error) for word in _FULL)
+
+
 def set_aside(path: Path) -> str:
-    """Move a damaged database and its log file out of the way, under a new name; that name."""
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    """Move a damaged database and its log files out of the way, under a new name; that name.
+
+    The database goes last: killed before, the next start finds it and no log file that would be replayed
+    into a new one.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
     name = f"{path.name}.damaged-{stamp}"
-    for ending in ("", ".wal"):
+    for ending in (*_LOGS, ""):
         source = path.with_name(f"{path.name}{ending}")
         if source.exists():
             source.replace(path.with_name(f"{name}{ending}"))
@@ -103,9 +119,13 @@ def lock(path: Path) -> int:
 
 
 def private_folders(work: Path) -> tuple[Path, Path]:
-    """Empty folders for staged files and for spilled intermediate results, for nobody else to read."""
-    if work.exists():
-        shutil.rmtree(work)
+    """Empty folders for staged files and for spilled intermediate results, for nobody else to read.
+
+    A reader whose parent was killed may still write there for a moment; what it does is thrown away.
+    """
+    patience = time.monotonic() + _PATIENCE_S
+    while work.exists():
+        shutil.rmtree(work, ignore_errors=time.monotonic() < patience)
     staging, spill = work / "staging", work / "spill"
     for folder in (work, staging, spill):
         folder.mkdir(mode=0o700)
@@ -177,7 +197,7 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDB
         except BaseException as error:  # noqa: BLE001 - whatever it is, nothing may stay
             with contextlib.suppress(duckdb.Error):
                 cursor.execute("ROLLBACK")
-            raise _unwritten(error) from None
+            raise unwritten(error) from None
         # A checkpoint makes the commit independent of the log file; readers can make it wait for the next.
         with contextlib.suppress(duckdb.Error):
             cursor.execute("CHECKPOINT")
@@ -216,12 +236,14 @@ def _unopened(error: duckdb.Error) -> StoreError:
     )
 
 
-def _unwritten(error: BaseException) -> BaseException:
+def unwritten(error: BaseException) -> BaseException:
+    """What to raise instead of an error that stopped a change."""
+    if is_full(error):
+        return StoreError("The disk is full. Nothing was changed; free some space and try again.")
+    if isinstance(error, OSError):
+        return StoreError("The folder of the database cannot be written. Nothing was changed.")
     if not isinstance(error, duckdb.Error):
         return error
-    text = str(error)
-    if "No space left" in text or "max_temp_directory_size" in text:
-        return StoreError("The disk is full. Nothing was changed; free some space and try again.")
     if isinstance(error, duckdb.OutOfMemoryException):
         return StoreError(f"This needs more than {MEMORY_LIMIT} of memory. Nothing was changed.")
     if isinstance(error, duckdb.ConstraintException):
