@@ -591,11 +591,11 @@ def _cleared(
 
 def _taken(copy: Path, target: Path) -> None:
     """A finished copy to its place, maybe on another disk, where an earlier one stays until it is whole."""
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    partial = target.with_name(f".{target.name}.partial")
     try:
         with (
             copy.open("rb") as source,
-            open(partial, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as place,
+            open(partial, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as place,
         ):
             shutil.copyfileobj(source, place)
             os.fsync(place.fileno())
