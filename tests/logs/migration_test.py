@@ -9,6 +9,7 @@ from stores import rows
 
 from analytics.logs.store import Store
 
+
 def test_a_database_of_the_first_layout_is_brought_up_to_date_with_every_row(tmp_path):
     path = tmp_path / "logs.duckdb"
     with duckdb.connect(path) as old:

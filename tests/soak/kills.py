@@ -1,4 +1,4 @@
-"""kill -9 at chosen and at random moments, most of them between BEGIN and COMMIT; then everything is looked at.
+"""kill -9 at chosen and at random moments, most of them between BEGIN and COMMIT; then all is looked at.
 
 The killed process does what the product does (``victim``), and says in memory that outlives it where it
 was (``marked``). It is killed by the process group; its readers end by themselves.
@@ -22,7 +22,6 @@ from analytics.logs import recovery
 from analytics.logs.store import Store
 from tests.first_layout import FIRST
 from tests.soak import marked, stock, wholeness
-from tests.soak.stock import Stocked
 from tests.soak.wholeness import Held
 
 PATIENCE_S = 60.0
@@ -83,7 +82,8 @@ def killed(folder: Path, plan: list[tuple[str, str | None]], *, requests: int, s
             continue
         if scenario == "recovery" and held:
             place.unlink()
-        allowed = _one(folder, scenario, phase, held, chance, found)
+        (folder / "held.json").write_text(json.dumps(held))
+        allowed = _one(folder, scenario, phase, chance=chance, found=found)
         try:
             began = time.monotonic()
             with Store.open(place) as store:
@@ -117,10 +117,9 @@ def whole_plan(kills: int, seed: int) -> list[tuple[str, str | None]]:
 
 
 def _one(
-    folder: Path, scenario: str, phase: str | None, held: Held, chance: random.Random, found: Outcome
+    folder: Path, scenario: str, phase: str | None, *, chance: random.Random, found: Outcome
 ) -> list[Held]:
     """Start, kill, and say what the database may hold now."""
-    (folder / "held.json").write_text(wholeness.as_json(held))
     (folder / "mark").unlink(missing_ok=True)
     mark = marked.Mark(folder / "mark")
     command = [sys.executable, "-m", "tests.soak.victim", str(folder), scenario, str(chance.randrange(10**6))]
@@ -143,7 +142,7 @@ def _one(
         found.faults.append(f"kill {found.kills}: the victim had ended by itself, see {folder / 'errors'}")
     found.inside += mark.inside
     found.phases[f"{scenario}: {mark.phase}{' inside' if mark.inside else ''}"] += 1
-    last, trying = held, None
+    last, trying = json.loads((folder / "held.json").read_text()), None
     for line in (folder / "said").read_text().splitlines():
         kind, then = json.loads(line)
         if kind == "try":
@@ -181,11 +180,13 @@ def _migration(folder: Path, phase: str | None, chance: random.Random, found: Ou
     with duckdb.connect(place) as old:
         old.execute(FIRST)
         old.execute(
-            """INSERT INTO decisions BY NAME SELECT 'wide' AS dataset, 'f1' AS file_id, 'm' || i AS request_id,
-               'a' AS fast_model, 'b' AS strong_model, i % 10 / 10 AS confidence FROM range(400000) AS n(i)"""
+            """INSERT INTO decisions BY NAME
+               SELECT 'wide' AS dataset, 'f1' AS file_id, 'm' || i AS request_id, 'a' AS fast_model,
+                   'b' AS strong_model, i % 10 / 10 AS confidence FROM range(400000) AS n(i)"""
         )
     place.chmod(0o600)
-    _one(folder, "migration", phase, {}, chance, found)
+    (folder / "held.json").write_text("{}")
+    _one(folder, "migration", phase, chance=chance, found=found)
     with Store.open(place) as store:
         counts = store.datasets()["requests"].to_list()  # of: calls of it's, empty, wide
         if counts != [1, 0, 400_003]:

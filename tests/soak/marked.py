@@ -4,11 +4,15 @@ The database connection of the process is wrapped, so that each BEGIN, COMMIT an
 file that is mapped into memory just before and just after DuckDB runs it.
 """
 
+import contextlib
 import mmap
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
+
+from analytics.logs.storage.recipe import RecipeFile
 
 PHASES = ("outside", "staging", "transaction", "recipe", "commit", "checkpoint", "after")
 _SIZE = 16
@@ -58,13 +62,13 @@ class Mark:
 class _Marked:
     """A connection or cursor whose statements are marked."""
 
-    def __init__(self, wrapped: Any, mark: Mark) -> None:
+    def __init__(self, wrapped: Any, mark: Any) -> None:
         self._wrapped, self._mark = wrapped, mark
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._wrapped, name)
 
-    def __enter__(self) -> "_Marked":
+    def __enter__(self) -> Self:
         self._wrapped.__enter__()
         return self
 
@@ -88,18 +92,25 @@ class _Marked:
         return found
 
 
-def install(mark: Mark) -> None:
-    """Mark what every database opened in this process does from now on."""
-    from analytics.logs.storage import recipe  # noqa: PLC0415 - only the killed process is changed
+@contextlib.contextmanager
+def installed(mark: Any) -> Iterator[None]:
+    """Mark meanwhile what every database opened in this process does.
 
-    connect, draft = duckdb.connect, recipe.draft
+    Args:
+        mark: A ``Mark``, or anything else with ``phase`` and ``inside`` to be set.
+    """
+    connect, draft = duckdb.connect, RecipeFile.draft
 
-    def drafted(*values: Any) -> Path:
+    def drafted(*values: Any) -> None:
         before, mark.phase = mark.phase, "recipe"
         try:
-            return draft(*values)
+            draft(*values)
         finally:
             mark.phase = before
 
     duckdb.connect = lambda *values, **options: _Marked(connect(*values, **options), mark)
-    recipe.draft = drafted
+    RecipeFile.draft = drafted
+    try:
+        yield
+    finally:
+        duckdb.connect, RecipeFile.draft = connect, draft

@@ -90,7 +90,9 @@ def stocked(folder: Path, *, plain: int, requests: int) -> list[Stocked]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [(f"plain{at}", f"f{at}", (0, requests)) for at in range(plain)]
-    wanted += [(f"{OVERLAP}{at}", OVERLAP, (at * requests // 2, requests + at * requests // 2)) for at in (0, 1)]
+    wanted += [
+        (f"{OVERLAP}{at}", OVERLAP, (at * requests // 2, requests + at * requests // 2)) for at in (0, 1)
+    ]
     found = []
     with Store.open(folder / "stock.duckdb") as store:
         for name, family, ids in wanted:
@@ -125,9 +127,7 @@ def _one(store: Store, folder: Path, name: str, family: str, ids: tuple[int, int
     source = folder / f"{name}.csv"
     source.write_text(content)
     answers = Answers(dialect=GRADES) if name == GRADES else Answers()
-    inspection = intake.inspect(
-        source, name=source.name, answers=answers, workdir=store.staging, keep=True
-    )
+    inspection = intake.inspect(source, name=source.name, answers=answers, workdir=store.staging, keep=True)
     mapping = inspection.proposal.mapping
     arrival = intake.arrived(inspection, mapping, intake.convert(inspection, mapping), answers=answers)
     shutil.copyfile(arrival.typed, folder / _TYPED)

@@ -123,9 +123,8 @@ def main() -> int:
     """Open, recover, and change until killed."""
     folder, scenario, seed = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     mark = marked.Mark(folder / "mark")
-    marked.install(mark)
     mark.aimed = scenario in ("recovery", "migration", "open")
-    with Store.open(folder / "db" / "logs.duckdb") as store:
+    with marked.installed(mark), Store.open(folder / "db" / "logs.duckdb") as store:
         recovery.recover(store)
         mark.aimed = False
         print(json.dumps(["open", None]), flush=True)

@@ -5,8 +5,8 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from analytics.logs.storage import recipe as recipes
 from analytics.logs.storage import tables
+from analytics.logs.storage.recipe import RecipeFile
 from analytics.logs.store import Store
 from tests.soak import stock
 from tests.soak.stock import Stocked
@@ -64,7 +64,8 @@ def _rows(store: Store, dataset: str, files: list[Stocked]) -> list[str]:
             counted("grades", "count(*)"),
         )
         ledger = cursor.execute(
-            "SELECT coalesce(sum(loaded) FILTER (form <> 'grades'), 0) FROM files WHERE dataset = ?", [dataset]
+            "SELECT coalesce(sum(loaded) FILTER (form <> 'grades'), 0) FROM files WHERE dataset = ?",
+            [dataset],
         ).fetchone()
     grades = sum(one.arrival["read"] for one in files if one.name == stock.GRADES)
     logs = len([one for one in files if one.name != stock.GRADES])
@@ -80,7 +81,7 @@ def _kept(store: Store, path: Path, by_id: dict[str, Stocked]) -> list[str]:
     folder = path.with_name(f"{path.name}.files")
     kept = {file.name: file for file in folder.iterdir()} if folder.is_dir() else {}
     found = []
-    if recipes.read(path.with_name(f"{path.name}.recipe.json")) != recipe:
+    if RecipeFile(path.with_name(f"{path.name}.recipe.json")).read() != recipe:
         found.append("the recipe on the disk is not the database's")
     if set(kept) != recipe.file_ids():
         lacking = [by_id[one].name for one in recipe.file_ids() - set(kept)]
@@ -93,9 +94,7 @@ def _beside(path: Path) -> list[str]:
     """Nothing else lies beside the database, and nobody else may read any of it."""
     beside = {one.name for one in path.parent.glob(f"*{path.name}*")}
     more = beside - {f"{path.name}{ending}" for ending in BESIDE}
-    open_to_others = [
-        one.name for one in path.parent.rglob("*") if stat.S_IMODE(one.lstat().st_mode) & 0o077
-    ]
+    open_to_others = [one.name for one in path.parent.rglob("*") if stat.S_IMODE(one.lstat().st_mode) & 0o077]
     staged = list(path.with_name(f"{path.name}.work").glob("staging/*"))
     return [
         *([f"left behind: {sorted(more)}"] if more else []),

@@ -74,6 +74,8 @@ class StoreDamagedError(StoreError):
 
 def is_damage(error: BaseException) -> bool:
     """Whether an error of DuckDB says that what lies on the disk is not what was written."""
+    if is_full(error):
+        return False
     if isinstance(error, duckdb.InternalException | duckdb.FatalException | duckdb.SerializationException):
         return True
     return isinstance(error, duckdb.Error) and any(word in str(error) for word in _DAMAGE)
@@ -84,6 +86,11 @@ def is_full(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
     return isinstance(error, duckdb.Error) and any(word in str(error) for word in _FULL)
+
+
+def is_stopped(error: BaseException) -> bool:
+    """Whether the database works again only after it was closed and opened."""
+    return isinstance(error, duckdb.FatalException)
 
 
 def set_aside(path: Path) -> str:
@@ -159,6 +166,8 @@ def hardened(path: Path, staging: Path, spill: Path) -> duckdb.DuckDBPyConnectio
     }
     with private_files():
         try:
+            if not path.exists():
+                _created(path)
             connection = duckdb.connect(path, config=config)
         except duckdb.Error as error:
             raise _unopened(error) from None
@@ -181,6 +190,17 @@ def hardened(path: Path, staging: Path, spill: Path) -> duckdb.DuckDBPyConnectio
     return connection
 
 
+def _created(path: Path) -> None:
+    """An empty database, made under another name: a full disk or a kill leaves no half of one at ``path``."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    try:
+        duckdb.connect(fresh).close()
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
     """A cursor inside one transaction without time limit; all of it is kept, or nothing.
@@ -198,9 +218,21 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDB
             with contextlib.suppress(duckdb.Error):
                 cursor.execute("ROLLBACK")
             raise unwritten(error) from None
-        # A checkpoint makes the commit independent of the log file; readers can make it wait for the next.
-        with contextlib.suppress(duckdb.Error):
+
+
+def checkpoint(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Make what was committed independent of the log file; readers can make it wait for the next time.
+
+    Returns:
+        Whether the database still works: a full disk stops it, and nothing that was committed is lost.
+    """
+    with private_files(), connection.cursor() as cursor:
+        cursor.execute(_UNLIMITED)
+        try:
             cursor.execute("CHECKPOINT")
+        except duckdb.Error as error:
+            return not is_stopped(error)
+    return True
 
 
 @contextlib.contextmanager
@@ -228,6 +260,8 @@ def _unopened(error: duckdb.Error) -> StoreError:
     if "Conflicting lock" in str(error):
         pid = re.search(r"PID (\d+)", str(error))
         return StoreBusyError(int(pid[1]) if pid else None)
+    if is_full(error):
+        return StoreError("The disk is full. The database was not opened; free some space and start again.")
     if is_damage(error):
         return StoreDamagedError()
     return StoreError(

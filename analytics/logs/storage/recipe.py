@@ -4,6 +4,7 @@ It is written beside the database at every change. With the kept files it is eno
 again, and it shows at the next start whether anything that was acknowledged is missing.
 """
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass, field, replace
@@ -134,29 +135,59 @@ def recipe_of(cursor: duckdb.DuckDBPyConnection) -> Recipe:
     return Recipe(datasets, dict(mappings))
 
 
-def draft(recipe: Recipe, path: Path) -> Path:
-    """A recipe, complete and on the disk, beside ``path``, whose place it takes with one ``replace``.
+class RecipeFile:
+    """The recipe on the disk, which changes at once or not at all.
 
-    Raises:
-        OSError: The disk is full.
+    Args:
+        path: Where it lies.
     """
-    fresh = path.with_name(f"{path.name}.new")
-    text = json.dumps({"layout": _LAYOUT, "recipe": json.loads(staging.dumps(recipe))}, ensure_ascii=False)
-    with open(fresh, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    return fresh
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fresh, self._former = (path.with_name(f"{path.name}.{end}") for end in ("new", "old"))
+
+    def read(self) -> Recipe | None:
+        """The recipe; None where there is none that can be read."""
+        try:
+            document = json.loads(self._path.read_text(encoding="utf-8"))
+            found: Recipe = staging.restored(Recipe, document["recipe"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return found
+
+    def draft(self, recipe: Recipe) -> None:
+        """Write the next recipe beside this one, so that a full disk is noticed before anything counts.
+
+        Raises:
+            OSError: The disk is full.
+        """
+        document = {"layout": _LAYOUT, "recipe": json.loads(staging.dumps(recipe))}
+        with open(self._fresh, "w", encoding="utf-8", opener=_private) as file:
+            json.dump(document, file, ensure_ascii=False)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def put(self) -> None:
+        """Let the draft be the recipe."""
+        self._former.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # none yet, or a disk without links: ``undo`` has nothing to do
+            os.link(self._path, self._former)
+        self._fresh.replace(self._path)
+
+    def undo(self) -> None:
+        """Let the recipe be what it was before the draft."""
+        with contextlib.suppress(FileNotFoundError):
+            self._former.replace(self._path)
+        self.settle()
+
+    def settle(self) -> None:
+        """Remove what a change left beside the recipe."""
+        for path in (self._fresh, self._former):
+            path.unlink(missing_ok=True)
 
 
-def read(path: Path) -> Recipe | None:
-    """The recipe in a file; None where there is none that can be read."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        found: Recipe = staging.restored(Recipe, document["recipe"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return found
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
 
 
 def _together(held: DatasetRecipe, lost: DatasetRecipe) -> DatasetRecipe:
