@@ -12,8 +12,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "figures.md"
 PACKAGES = ("duckdb", "polars", "pyarrow", "streamlit")
 _HEAD = """# Figures
 
-What the long programs of `tests/soak` measured: `make soak` runs them all, `python -m tests.soak NAME --write`
-one of them. A row is replaced when its program runs again.
+Measured by the long programs of `tests/soak`: `make soak` runs all, `python -m tests.soak NAME --write` one.
+A row is replaced when its program runs again.
 
 | program | what | goal | measured | | date | machine |
 |---|---|---|---|---|---|---|
