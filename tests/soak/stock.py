@@ -96,10 +96,10 @@ def stocked(folder: Path, *, plain: int, requests: int) -> list[Stocked]:
     found = []
     with Store.open(folder / "stock.duckdb") as store:
         for name, family, ids in wanted:
-            found.append(_one(store, folder / name, name, family, ids, text(family, *ids)))
+            found.append(_one(store, folder / name, text(family, *ids), family=family, ids=ids))
         marks = "".join(f"f0-{at},m-small,{(at + 1) % 2},judge\n" for at in range(requests))
         graded = "request_id,model,correct,grader\n" + marks
-        found.append(_one(store, folder / GRADES, GRADES, "f0", (0, 0), graded))
+        found.append(_one(store, folder / GRADES, graded, family="f0", ids=(0, 0)))
     return found
 
 
@@ -122,8 +122,9 @@ def content_sha256(kept: Path) -> str:
         return hashlib.sha256(content.read()).hexdigest()
 
 
-def _one(store: Store, folder: Path, name: str, family: str, ids: tuple[int, int], content: str) -> Stocked:
+def _one(store: Store, folder: Path, content: str, *, family: str, ids: tuple[int, int]) -> Stocked:
     folder.mkdir()
+    name = folder.name
     source = folder / f"{name}.csv"
     source.write_text(content)
     answers = Answers(dialect=GRADES) if name == GRADES else Answers()

@@ -1,6 +1,5 @@
 """What a database must hold after whatever happened to it, said by a plain model, and what it holds."""
 
-import json
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -101,8 +100,3 @@ def _beside(path: Path) -> list[str]:
         *([f"others may read {open_to_others[:5]}"] if open_to_others else []),
         *([f"{len(staged)} things are left in staging"] if staged else []),
     ]
-
-
-def as_json(held: Held) -> str:
-    """A state for another process."""
-    return json.dumps(held)
