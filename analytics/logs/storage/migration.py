@@ -4,6 +4,8 @@ Version 1 had one table of decisions and one of calls for all datasets; from ver
 its own (``tables``). ``meta`` says the version; version 1 had no such table.
 """
 
+import contextlib
+
 import duckdb
 
 from analytics.errors import TiertuneError
@@ -66,7 +68,8 @@ def prepared(connection: duckdb.DuckDBPyConnection) -> int | None:
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('layout', ?)", [str(VERSION)])
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        with contextlib.suppress(duckdb.Error):  # a commit that failed has rolled back already
+            connection.execute("ROLLBACK")
         raise
     return found
 
