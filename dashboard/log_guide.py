@@ -1,5 +1,6 @@
 """The guide on logging as a page shows it, and the template that goes with it."""
 
+import re
 from pathlib import Path
 
 import streamlit as st
@@ -8,6 +9,8 @@ import data
 
 SHORT_TABLE = 8
 LEAST_WIDTH = 380
+BESIDE = re.compile(r"\[([^\]]+)\]\([\w-]+\.md\)")
+"""A link to another guide, which is no page of its own here."""
 
 
 def guide(path: Path) -> None:
@@ -15,9 +18,9 @@ def guide(path: Path) -> None:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
-        st.info("The guide is not part of this installation. It is docs/logging.md in the project.")
+        st.info(f"The guide is not part of this installation. It is docs/{path.name} in the project.")
         return
-    for section in sections(text):
+    for section in sections(BESIDE.sub(r"\1", text)):
         before, rows, after = listed(section)
         st.markdown(before)
         if rows:
