@@ -117,8 +117,10 @@ def _loaded_again(store: Store, dataset: str, file: FileRecipe, *, progress: Pro
 
 
 def _as_by_hand(store: Store, name: str, dataset: DatasetRecipe) -> None:
-    """What somebody had set: pairs, tiers; what no longer fits is left as it follows from the rows."""
+    """What somebody had set: prices, pairs, tiers; what no longer fits is as it follows from the rows."""
     try:
+        if dataset.pricing == "all":
+            store.reprice(name, of="all")
         if dataset.pairs:
             store.set_ladder(name, dataset.pairs)
         for model, tier in dataset.tiers.items():
