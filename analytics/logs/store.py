@@ -18,7 +18,7 @@ import polars as pl
 from analytics.errors import SchemaError
 from analytics.logs.rates import Override
 from analytics.logs.schema import TIERS
-from analytics.logs.storage import catalogue, facts, grading, overrides, pairing, pricing
+from analytics.logs.storage import catalogue, facts, grading, overrides, pairing, price_check, pricing
 from analytics.logs.storage import ladder as ladders
 from analytics.logs.storage import recipe as recipes
 from analytics.logs.storage.arrivals import Arrival, Judge, arrived, emptied, forgotten, refreshed
@@ -476,6 +476,11 @@ class Store:
         """
         with self._transaction(forgets=stated is None) as cursor:
             overrides.state(cursor, overrides.checked(model, stated), stated)
+
+    def model_prices(self, dataset: str) -> pl.DataFrame:
+        """The models of a dataset with tokens, prices and compared costs, see ``price_check.model_prices``."""
+        with self.cursor() as cursor:
+            return price_check.model_prices(cursor, dataset)
 
     def reprice(self, dataset: str, *, of: pricing.Which = "missing") -> pricing.Repriced:
         """Price a dataset by today's list and the prices set by hand; see ``pricing.reprice``.
