@@ -478,7 +478,7 @@ class Store:
             overrides.state(cursor, overrides.checked(model, stated), stated)
 
     def model_prices(self, dataset: str) -> pl.DataFrame:
-        """The models of a dataset with tokens, prices and compared costs, see ``price_check.model_prices``."""
+        """A dataset's models with tokens, prices and compared costs, see ``price_check.model_prices``."""
         with self.cursor() as cursor:
             return price_check.model_prices(cursor, dataset)
 

@@ -25,13 +25,18 @@ _TOKENS = (
 _BAND = "_model = label AND _service = {service} AND input_tokens > _above AND input_tokens <= _upto"
 _THOUGHT = "LEAST(coalesce(reasoning_tokens, 0), output_tokens)"
 _MADE = f"(output_tokens - {_THOUGHT}) * _output + {_THOUGHT} * _reasoning"
+_FRESH = f"input_tokens * _input + {_MADE}"
 # Costs as other tools reckon them, each with what a call must have for it to be told apart.
 _WAYS = {
-    "cacheless": f"CASE WHEN cached_tokens > 0 OR cache_write_tokens > 0 THEN input_tokens * _input + {_MADE} END",
+    "cacheless": f"CASE WHEN greatest(cached_tokens, cache_write_tokens) > 0 THEN {_FRESH} END",
     "thought_twice": f"CASE WHEN reasoning_tokens > 0 THEN {cost_sql()} + {_THOUGHT} * _reasoning END",
     "all_cached": f"CASE WHEN cached_tokens IS NULL THEN input_tokens * _cache_read + {_MADE} END",
 }
 _FITS = f"off AND abs(logged - {{way}}) <= {_FITS_BY} * {{way}} + {_ROUNDING}"
+
+_FITTING = ", ".join(
+    f"count(*) FILTER ({_FITS.format(way=way)})" for way in ("cacheless", "batch", "thought_twice")
+)
 
 _CHECK = f"""
     WITH rows AS ({{rows}}),
@@ -51,7 +56,7 @@ _CHECK = f"""
             AND coalesce(abs(cost - priced) > {_ROUNDING} * priced, true)),
         count(*) FILTER (logged IS NOT NULL AND NOT has_tokens),
         count(*) FILTER (both_known), sum(logged) FILTER (both_known), sum(priced) FILTER (both_known),
-        count(*) FILTER (off), {", ".join(f"count(*) FILTER ({_FITS.format(way=way)})" for way in ("cacheless", "batch", "thought_twice"))},
+        count(*) FILTER (off), {_FITTING},
         count(*) FILTER (off AND logged < priced AND logged >= all_cached - {_ROUNDING}),
         quantile_cont(logged / priced, [0.05, 0.5, 0.95]) FILTER (off AND priced > 0)
     FROM checked WHERE label IS NOT NULL GROUP BY label ORDER BY label"""  # noqa: S608 - our own names only
@@ -95,7 +100,7 @@ def model_prices(cursor: duckdb.DuckDBPyConnection, dataset: str) -> pl.DataFram
     with bands(cursor, form, key) as prices:
         found = cursor.execute(_CHECK.format(rows=rows)).fetchall()
     checked = pl.DataFrame(found, schema=_CHECKED, orient="row")
-    priced = []
+    priced: list[tuple[object, ...]] = []
     for model in checked["model"]:
         known = prices.get(model)
         if known is None:
@@ -141,7 +146,7 @@ def _reason(row: dict[str, Any]) -> str | None:
     said = []
     if compared and off >= OFF_BY * compared:
         enough = _NEARLY_ALL * off
-        low, middle, high = row["ratios"] or (None, None, None)
+        low, middle, high = row["ratios"] or (0.0, 0.0, 0.0)
         if row["cacheless"] >= enough:
             said.append("The log's costs fit if cached tokens are billed as any other input.")
         elif row["batch"] >= enough and "batch" in row["services"]:
