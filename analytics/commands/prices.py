@@ -29,8 +29,8 @@ from analytics.logs.store import Store
 
 _TOKENS = ("calls", "input_tokens", "output_tokens")
 _COMPARED = (
-    "model", "calls", "unknown_costs", "without_tokens", "compared_calls", "logged_usd", "priced_usd", "ratio",
-    "off_share", "reason",
+    "model", "calls", "unknown_costs", "without_tokens", "compared_calls", "logged_usd", "priced_usd",
+    "ratio", "off_share", "reason",
 )  # fmt: skip
 _FLAGS = {
     "input": "input tokens",
@@ -110,13 +110,13 @@ def set_price(options: argparse.Namespace) -> Outcome:
             listed = ", ".join(shown(name) for name in store.prices()) or "none"
             raise InputError(f"No price of {shown(model)} was set by hand. Set by hand: {listed}.")
         store.set_price(model, None if options.remove else stated)
-        known = store.prices()
+        known, used = store.prices(), _used(store)
         outdated = [
             name
             for name in store.datasets()["name"]
             if store.model_prices(name)["outdated_costs"].sum()  # of any model: they are out of date alike
         ]
-    found = _table([model], known, {})
+    found = _table([model], known, used)
     notes = [f"Costs in {shown(name)} are by an earlier price: tiertune reprice {name}" for name in outdated]
     if price(model, overrides=known) is None and not options.remove:
         notes.append("Input and output must both have a price before a call of this model has a cost.")
@@ -145,7 +145,7 @@ def reprice(options: argparse.Namespace) -> Outcome:
         ],
     }
     text = (
-        f"{shown(options.dataset)}: {done.changed:,} costs changed. {done.priced:,} are by price, "
+        f"{shown(options.dataset)}: costs changed: {done.changed:,}. {done.priced:,} are by price, "
         f"{done.logged:,} by the log, {done.unknown:,} unknown.\n{_compared(found)}\n{_source()}"
     )
     reasons = [
@@ -163,7 +163,7 @@ def _table(names: list[str], stated: dict[str, Override], used: dict[str, tuple[
             entry["model"],
             _says(entry),
             *(number(entry[f"{kind}_usd_per_1m"]) for kind in CLASSES),
-            ", ".join(entry["services"]) or UNKNOWN,
+            ", ".join((*entry["services"], *_long(entry))) or UNKNOWN,
             count(entry["calls"]),
             count(entry["input_tokens"]),
             count(entry["output_tokens"]),
@@ -172,7 +172,7 @@ def _table(names: list[str], stated: dict[str, Override], used: dict[str, tuple[
     ]
     header = (
         *("model", "price by", "input", "output", "cache read", "cache write", "written 1h", "reasoning"),
-        *("other tiers", "calls", "input tokens", "output tokens"),
+        *("also for", "calls", "input tokens", "output tokens"),
     )
     text = (
         f"{table(header, rows, texts=2)}\n{_source()}" if rows else "No models yet: name some, or load a log."
@@ -208,6 +208,11 @@ def _says(entry: dict[str, Any]) -> str:
     if entry["source"] == "hand":
         return f"hand, {entry['set_at'][:10]}" if entry["set_at"] else "hand"
     return entry["source"] or "unknown"
+
+
+def _long(entry: dict[str, Any]) -> list[str]:
+    limit = entry["long_above_tokens"]
+    return [] if limit is None else [f"over {limit:,} tokens"]
 
 
 def _source() -> str:

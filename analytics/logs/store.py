@@ -482,6 +482,11 @@ class Store:
         with self.cursor() as cursor:
             return price_check.model_prices(cursor, dataset)
 
+    def priced_costs(self, dataset: str) -> pricing.Which:
+        """Whether prices count for all costs of a dataset, or for those that its log lacks."""
+        with self.cursor() as cursor:
+            return pricing.which(cursor, dataset)
+
     def reprice(self, dataset: str, *, of: pricing.Which = "missing") -> pricing.Repriced:
         """Price a dataset by today's list and the prices set by hand; see ``pricing.reprice``.
 
