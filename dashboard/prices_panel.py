@@ -16,7 +16,7 @@ TITLES = {
     "output": "Output",
     "cache_read": "Cache read",
     "cache_write": "Cache write",
-    "cache_write_1h": "Written for 1 h",
+    "cache_write_1h": "Written 1 h",
     "reasoning": "Reasoning",
 }
 _HINTS = {
@@ -55,10 +55,11 @@ def _unknown(models: pl.DataFrame) -> None:
         int(unknown.select(pl.sum_horizontal(pl.col(names).sum().fill_null(0))).item() or 0)
         for names in (["calls"], ["input_tokens", "output_tokens"])
     )
+    who = "It" if unknown.height == 1 else "They"
     components.finding(
         f"No price is known for {words.plural(unknown.height, 'model')}",
-        f"They made {words.plural(calls, 'call')} with {words.plural(tokens, 'token')}. Where the log has no "
-        "cost for them either, their cost stays unknown. Set a price below.",
+        f"{who} made {words.plural(calls, 'call')} with {words.plural(tokens, 'token')}. Where the log has "
+        "no cost either, what they cost stays unknown. Set a price below.",
     )
 
 
@@ -69,7 +70,7 @@ def _table(models: pl.DataFrame, dataset: str) -> None:
         .then(pl.concat_str(pl.lit("you, "), pl.col("set_at").dt.strftime("%Y-%m-%d")))
         .when(pl.col("price_source") == "list")
         .then(pl.lit("the list"))
-        .otherwise(pl.lit("nobody")),
+        .otherwise(pl.lit("not known")),
         also=pl.concat_list(
             pl.col("services"),
             pl.when(pl.col("long_above_tokens").is_not_null())
@@ -82,17 +83,17 @@ def _table(models: pl.DataFrame, dataset: str) -> None:
         components.table(
             shown,
             {
-                "model": components.text_column("Model", 220),
-                "says": components.text_column("Price by", 124),
+                "model": components.text_column("Model", 200),
+                "says": components.text_column("Price by", 120),
                 **{
-                    f"{name}_usd_per_1m": components.number_column(title, 104, "$%.4g", hint=_HINTS[name])
+                    f"{name}_usd_per_1m": components.number_column(title, 90, "$%.4g", hint=_HINTS[name])
                     for name, title in TITLES.items()
                 },
                 "also": components.text_column(
-                    "Also priced", 170, hint="Service tiers and prompts with prices of their own."
+                    "Also priced", 140, hint="Service tiers and prompts with prices of their own."
                 ),
-                "calls": components.number_column("Calls", 80),
-                "tokens": components.number_column("Tokens", 104),
+                "calls": components.number_column("Calls", 74),
+                "tokens": components.number_column("Tokens", 96),
             },
             key=f"prices-{dataset}",
             alt="Models of this log with the price of each kind of token, in USD per million",
@@ -187,8 +188,8 @@ def _anew(store: Store, models: pl.DataFrame, dataset: str) -> None:
     if outdated:
         components.finding(
             "Costs are out of date",
-            f"{words.plural(outdated, 'cost')} would be another at today's prices. Every page shows the old "
-            f"{'one' if outdated == 1 else 'ones'} until this log is priced anew.",
+            f"{words.plural(outdated, 'cost')} would be different at today's prices. Every page goes by the "
+            f"old {'one' if outdated == 1 else 'ones'} until this log is priced anew.",
         )
     now = store.priced_costs(dataset)
     chosen = st.radio(
