@@ -133,8 +133,9 @@ def _by_hand(store: Store, models: pl.DataFrame, dataset: str) -> None:
                     key=f"price-{name}-{dataset}-{model}",
                 )
         st.caption(
-            "USD per million tokens; what is left empty costs what is shown in gray. The price holds for "
-            "every log in this database and for those loaded later."
+            "USD per million tokens. Where you leave a field empty, cache prices follow the input that you "
+            "set, reasoning follows the output, and anything else stays as it is. The price holds for every "
+            "log in this database and for those loaded later."
         )
         with st.container(horizontal=True, gap="small"):
             saved = st.form_submit_button("Save the price", icon=":material/check:")

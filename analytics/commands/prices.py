@@ -55,7 +55,7 @@ def add_price(commands: Any) -> None:
     text = "Set the price of a model by hand, for all datasets and every later load."
     parser = flags.command(commands, "price", text=text, run=set_price)
     parser.add_argument("model", metavar="MODEL", help="as logged; with @effort for that effort alone")
-    group = parser.add_argument_group("USD per 1M tokens; what is not given is as listed")
+    group = parser.add_argument_group("USD per 1M tokens; input and output are as listed if not given")
     for name, what in _FLAGS.items():
         group.add_argument(f"--{name.replace('_', '-')}", type=flags.not_negative, metavar="USD", help=what)
     parser.add_argument("--remove", action="store_true", help="back to the list price")

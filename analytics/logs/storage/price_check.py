@@ -16,6 +16,7 @@ OFF_BY = 0.05
 _FITS_BY = 0.01
 _NEARLY_ALL = 0.9
 _STEADY = 0.02
+_SEVERAL = 10
 _ROUNDING = 1e-9
 
 _TOKENS = (
@@ -153,7 +154,7 @@ def _reason(row: dict[str, Any]) -> str | None:
             said.append("The log's costs fit the batch price, though the log does not say batch.")
         elif row["thought_twice"] >= enough:
             said.append("The log's costs fit if reasoning tokens are billed a second time, beside output.")
-        elif middle and high - low <= _STEADY * middle:
+        elif off >= max(_SEVERAL, _NEARLY_ALL * compared) and middle and high - low <= _STEADY * middle:
             what = "a markup" if middle > 1 else "a discount"
             said.append(
                 f"The log's costs are steadily {middle:.2f} times the price: {what}, or another price."
