@@ -370,9 +370,7 @@ def _filled_by(mapping: ColumnMapping) -> set[str]:
     names.add("request_id")
     for side in ("fast_", "strong_") if mapping.form == "decisions" else ("",):
         if {f"{side}input_tokens", f"{side}output_tokens"} <= names:
-            names.add(f"{side}cost_usd")
-        if side and f"{side}cost_usd" in names:
-            names.add(f"{side}cost_source")
+            names |= {f"{side}cost_usd", f"{side}cost_source"}
     if any(name.endswith("cost_usd") for name in names):
         names.add("cost_source")
     if mapping.form == "calls":

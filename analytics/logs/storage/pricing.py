@@ -110,7 +110,8 @@ def taken_back(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
                     WHERE {kept} IS NOT NULL"""  # noqa: S608 - our own names only
             )
             cursor.execute(f"ALTER TABLE {table} DROP COLUMN {kept}")
-    _summed_up(cursor, form, key)
+    if any(f"{side.prefix}cost_usd_logged" in held for side in SIDES[form]):
+        _summed_up(cursor, form, key)
 
 
 def applied(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
