@@ -93,7 +93,7 @@ def arrived(cursor: duckdb.DuckDBPyConnection, dataset: str, arrival: Arrival, j
         ],
     )
     if arrival.form != "grades" and (arrival.prices or overrides.overrides(cursor)):
-        pricing.filled(cursor, dataset, file_id=arrival.file_id)
+        pricing.filled(cursor, dataset, arrival.file_id)
     return found
 
 

@@ -59,8 +59,7 @@ class Repriced:
 
     Attributes:
         which: missing: logged costs count where there are any; all: prices count wherever they are known.
-        changed: Costs that are others than before, by how they came to be: priced, unpriced (no price is
-            known any more) and restored (the log's own again).
+        changed: Costs that are others than before.
         priced: Costs by price that the dataset has now.
         logged: Costs by the log that it has now.
         unknown: Costs that it lacks.
@@ -88,13 +87,10 @@ def reprice(cursor: duckdb.DuckDBPyConnection, dataset: str, *, of: Which) -> Re
         of: missing: what has no logged cost; all: everything that has a price.
     """
     form, key = catalogue.require(cursor, dataset), catalogue.key(cursor, dataset)
-    before = _costs(cursor, form, key)
-    taken_back(cursor, dataset)
-    filled(cursor, dataset)
     cursor.execute("UPDATE datasets SET pricing = nullif(?, 'missing') WHERE name = ?", [of, dataset])
-    applied(cursor, dataset)
-    changed = _changed(cursor, form, key, before)
-    cursor.execute(f"DROP TABLE IF EXISTS {before}")
+    changed = _priced(cursor, form, key, of=of)
+    if of == "missing":
+        taken_back(cursor, dataset)
     return Repriced(of, changed, *_counted(cursor, form, key))
 
 
@@ -102,67 +98,93 @@ def taken_back(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
     """Let the log's own costs stand again wherever prices took their place."""
     form, key = catalogue.require(cursor, dataset), catalogue.key(cursor, dataset)
     held, table = set(tables.columns(cursor, form, key)), tables.name(form, key)
-    for side in SIDES[form]:
+    sides = [side for side in SIDES[form] if f"{side.prefix}cost_usd_logged" in held]
+    for side in sides:
         kept = f"{side.prefix}cost_usd_logged"
-        if kept in held:
-            cursor.execute(
-                f"""UPDATE {table} SET {side.prefix}cost_usd = {kept}, {side.source} = 'logged'
-                    WHERE {kept} IS NOT NULL"""  # noqa: S608 - our own names only
-            )
-            cursor.execute(f"ALTER TABLE {table} DROP COLUMN {kept}")
-    if any(f"{side.prefix}cost_usd_logged" in held for side in SIDES[form]):
+        cursor.execute(
+            f"""UPDATE {table} SET {side.prefix}cost_usd = {kept}, {side.source} = 'logged'
+                WHERE {kept} IS NOT NULL"""  # noqa: S608 - our own names only
+        )
+        cursor.execute(f"ALTER TABLE {table} DROP COLUMN {kept}")
+    if sides:
         _summed_up(cursor, form, key)
 
 
 def applied(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
     """Put prices in the place of logged costs, if that was asked for; the logged ones are kept beside."""
-    if which(cursor, dataset) != "all":
-        return
+    if which(cursor, dataset) == "all":
+        form, key = catalogue.require(cursor, dataset), catalogue.key(cursor, dataset)
+        _priced(cursor, form, key, of="all")
+
+
+def filled(cursor: duckdb.DuckDBPyConnection, dataset: str, file_id: str) -> None:
+    """Price what has no logged cost in the rows of a file."""
     form, key = catalogue.require(cursor, dataset), catalogue.key(cursor, dataset)
-    if not tables.columns(cursor, form, key):
-        return
-    sides = SIDES[form]
-    table = tables.ready(cursor, form, key, [f"{side.prefix}cost_usd_logged" for side in sides])
+    _priced(cursor, form, key, of="missing", file_id=file_id)
+
+
+def _priced(
+    cursor: duckdb.DuckDBPyConnection, form: Form, key: int, *, of: Which, file_id: str | None = None
+) -> int:
+    """Give a dataset's rows the costs that they should have; how many are others than before.
+
+    What was priced before and has no price any more gets the log's own cost again, or is unknown.
+    """
+    held = set(tables.columns(cursor, form, key))
+    sides = [
+        side for side in SIDES[form] if {f"{side.prefix}input_tokens", f"{side.prefix}output_tokens"} <= held
+    ]
+    wanted = ["cost_source", *(side.source for side in sides)]
+    for side in sides:
+        kept = f"{side.prefix}cost_usd_logged"
+        wanted += [f"{side.prefix}cost_usd", *([kept] if of == "all" or kept in held else [])]
+    if not sides:
+        return 0
+    table = tables.ready(cursor, form, key, wanted)
+    changed = 0
     with bands(cursor, form, key):
         for side in sides:
             cost = f"{side.prefix}cost_usd"
-            if {cost, side.source} <= set(tables.columns(cursor, form, key)):
-                cursor.execute(
-                    f"""UPDATE {table} SET {cost}_logged = {cost}, {cost} = _priced, {side.source} = 'priced'
-                        FROM ({priced_rows(cursor, form, key, side)}) AS found
-                        WHERE {table}.rowid = found._row AND {cost} IS NOT NULL AND _priced IS NOT NULL
-                            AND {side.source} IS DISTINCT FROM 'priced' AND NOT _hit"""  # noqa: S608
-                )
-    _summed_up(cursor, form, key)
-
-
-def filled(cursor: duckdb.DuckDBPyConnection, dataset: str, *, file_id: str | None = None) -> None:
-    """Price what has no logged cost; what was priced before and has no price any more is unknown again.
-
-    Args:
-        cursor: Inside a transaction.
-        dataset: Name of a dataset.
-        file_id: Only the rows of this file; None: all.
-    """
-    form, key = catalogue.require(cursor, dataset), catalogue.key(cursor, dataset)
-    held = set(tables.columns(cursor, form, key))
-    for side in SIDES[form]:
-        if not {f"{side.prefix}input_tokens", f"{side.prefix}output_tokens"} <= held:
-            continue
-        cost = f"{side.prefix}cost_usd"
-        table = tables.ready(cursor, form, key, [cost, side.source, "cost_source"])
-        with bands(cursor, form, key):
             cursor.execute(
-                f"""UPDATE {table} SET {cost} = _priced,
-                        {side.source} = CASE WHEN _priced IS NOT NULL THEN 'priced' END
-                    FROM ({priced_rows(cursor, form, key, side)}) AS found
-                    WHERE {table}.rowid = found._row AND {cost} IS DISTINCT FROM _priced
-                        AND ({cost} IS NULL OR {side.source} = 'priced')
-                        AND {side.prefix}input_tokens IS NOT NULL AND {side.prefix}output_tokens IS NOT NULL
-                        AND ($file_id::VARCHAR IS NULL OR {table}.file_id = $file_id::VARCHAR)""",  # noqa: S608
-                {"file_id": file_id},
+                f"CREATE OR REPLACE TEMP TABLE changes AS {_changes(cursor, form, key, side)}",
+                {"of": of, "file_id": file_id},
             )
+            found = cursor.execute("SELECT count(*) FILTER (differs) FROM changes").fetchone()
+            changed += int(found[0]) if found else 0
+            cursor.execute(
+                f"""UPDATE {table} SET {cost} = new_cost, {side.source} = new_source
+                        {f", {cost}_logged = new_kept" if f"{cost}_logged" in wanted else ""}
+                    FROM changes WHERE {table}.rowid = changes.row"""  # noqa: S608 - our own names only
+            )
+            cursor.execute("DROP TABLE changes")
     _summed_up(cursor, form, key)
+    return changed
+
+
+def _changes(cursor: duckdb.DuckDBPyConnection, form: Form, key: int, side: Side) -> str:
+    """SQL of the rows whose cost, or what is known of it, is to be another; inside ``bands``."""
+    at = side.prefix
+    cost, kept = f"{at}cost_usd", f"{at}cost_usd_logged"
+    joined = _JOINED.format(side=at, standard=STANDARD)
+    return f"""
+        WITH found AS (
+            SELECT row, {cost} AS cost, {kept} AS kept, {side.source} AS source, {cost_sql(at)} AS priced,
+                {at}input_tokens IS NOT NULL AND {at}output_tokens IS NOT NULL AS has_tokens,
+                coalesce({kept}, CASE WHEN {side.source} IS DISTINCT FROM 'priced' THEN {cost} END) AS own,
+                CASE WHEN $of::VARCHAR = 'all' AND NOT {side.hit} THEN priced END AS instead
+            FROM (SELECT *, {side.label} AS label FROM {tables.with_row(cursor, form, key)}
+                  WHERE $file_id::VARCHAR IS NULL OR file_id = $file_id::VARCHAR)
+            LEFT JOIN bands ON {joined}),
+        decided AS (
+            SELECT *,
+                CASE WHEN own IS NOT NULL THEN coalesce(instead, own)
+                    WHEN has_tokens THEN priced ELSE cost END AS new_cost,
+                CASE WHEN instead IS NOT NULL THEN own END AS new_kept,
+                CASE WHEN own IS NOT NULL AND instead IS NULL THEN 'logged'
+                    WHEN new_cost IS NOT NULL THEN 'priced' END AS new_source
+            FROM found)
+        SELECT row, new_cost, new_kept, new_source, cost IS DISTINCT FROM new_cost AS differs FROM decided
+        WHERE differs OR kept IS DISTINCT FROM new_kept OR source IS DISTINCT FROM new_source"""  # noqa: S608
 
 
 @contextlib.contextmanager
@@ -202,14 +224,6 @@ def labels(cursor: duckdb.DuckDBPyConnection, form: Form, key: int) -> list[str]
     return [str(row[0]) for row in found.fetchall()]
 
 
-def priced_rows(cursor: duckdb.DuckDBPyConnection, form: Form, key: int, side: Side) -> str:
-    """SQL of a dataset inside ``bands``: ``_row``, ``_priced`` (USD, null without a price), ``_hit``."""
-    joined = _JOINED.format(side=side.prefix, standard=STANDARD)
-    return f"""SELECT row AS _row, {cost_sql(side.prefix)} AS _priced, {side.hit} AS _hit
-        FROM (SELECT *, {side.label} AS label FROM {tables.with_row(cursor, form, key)})
-        LEFT JOIN bands ON {joined}"""  # noqa: S608 - our own names only
-
-
 def _band_rows(label: str, found: Price) -> Iterator[tuple[object, ...]]:
     for service in SERVICES:
         own = found.of_service(service)
@@ -230,31 +244,6 @@ def _summed_up(cursor: duckdb.DuckDBPyConnection, form: Form, key: int) -> None:
                     CASE WHEN 'priced' IN ({listed}) THEN 'priced' ELSE coalesce({listed}) END
                 WHERE coalesce({listed}) IS NOT NULL{f" OR coalesce({costs}) IS NULL" if costs else ""}"""  # noqa: S608
         )
-
-
-def _costs(cursor: duckdb.DuckDBPyConnection, form: Form, key: int) -> str:
-    """Name of a temporary table with the costs as they are."""
-    costs = ", ".join(f"{side.prefix}cost_usd" for side in SIDES[form])
-    cursor.execute(
-        f"""CREATE OR REPLACE TEMP TABLE costs_before AS
-            SELECT {costs} FROM {tables.with_row(cursor, form, key)} ORDER BY row"""  # noqa: S608
-    )
-    return "costs_before"
-
-
-def _changed(cursor: duckdb.DuckDBPyConnection, form: Form, key: int, before: str) -> int:
-    """Costs that are others now: rows keep their order when a table is widened."""
-    differ = " + ".join(
-        f"(now.{side.prefix}cost_usd IS DISTINCT FROM was.{side.prefix}cost_usd)::BIGINT"
-        for side in SIDES[form]
-    )
-    found = cursor.execute(
-        f"""SELECT coalesce(sum({differ}), 0)
-            FROM (SELECT *, row_number() OVER (ORDER BY row) AS place
-                  FROM {tables.with_row(cursor, form, key)}) AS now
-            JOIN (SELECT *, row_number() OVER (ORDER BY rowid) AS place FROM {before}) AS was USING (place)"""  # noqa: S608
-    ).fetchone()
-    return int(found[0]) if found else 0
 
 
 def _counted(cursor: duckdb.DuckDBPyConnection, form: Form, key: int) -> tuple[int, int, int]:
