@@ -207,9 +207,9 @@ def bands(
             found[label] = model_price
     cursor.execute(_BANDS)
     rows = [row for label, model_price in found.items() for row in _band_rows(label, model_price)]
-    if rows:
-        marks = ", ".join("?" for _ in rows[0])
-        cursor.executemany(f"INSERT INTO bands VALUES ({marks})", rows)  # noqa: S608
+    if rows:  # in one statement: one for each row takes seconds where there are many models
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        cursor.execute(f"INSERT INTO bands SELECT {', '.join('unnest(?)' for _ in columns)}", columns)
     try:
         yield found
     finally:
