@@ -207,7 +207,7 @@ def bands(
             found[label] = model_price
     cursor.execute(_BANDS)
     rows = [row for label, model_price in found.items() for row in _band_rows(label, model_price)]
-    if rows:  # in one statement: one for each row takes seconds where there are many models
+    if rows:
         columns = [list(column) for column in zip(*rows, strict=True)]
         cursor.execute(f"INSERT INTO bands SELECT {', '.join('unnest(?)' for _ in columns)}", columns)
     try:
@@ -219,8 +219,8 @@ def bands(
 def labels(cursor: duckdb.DuckDBPyConnection, form: Form, key: int) -> list[str]:
     """Labels of the models that a dataset's rows name."""
     source = tables.with_row(cursor, form, key)
-    parts = " UNION ".join(f"SELECT {side.label} AS label FROM {source}" for side in SIDES[form])  # noqa: S608
-    found = cursor.execute(f"SELECT label FROM ({parts}) WHERE label IS NOT NULL ORDER BY label")  # noqa: S608
+    parts = " UNION ALL ".join(f"SELECT {side.label} AS label FROM {source}" for side in SIDES[form])  # noqa: S608
+    found = cursor.execute(f"SELECT DISTINCT label FROM ({parts}) WHERE label IS NOT NULL ORDER BY label")  # noqa: S608
     return [str(row[0]) for row in found.fetchall()]
 
 
