@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench sample lock
+.PHONY: help install run test check format bench soak sample lock
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ format: install  ## Format the code
 
 bench: install  ## Measure speed against pandas and Polars; prints ratios
 	$(BIN)/python -m tests.benchmarks
+
+soak: install  ## Run the long proofs (hours) and update docs/figures.md
+	$(BIN)/python -m tests.chromium
+	$(BIN)/python -m tests.soak --write
 
 sample: install  ## Write the sample logs anew from their seed
 	$(BIN)/python -m data.generator

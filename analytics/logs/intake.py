@@ -26,6 +26,7 @@ from analytics.logs.reports import (
     unpriced_note,
 )
 from analytics.logs.storage.arrivals import Arrival
+from analytics.logs.storage.database import unwritten
 from analytics.logs.storage.ingest import Ingested
 from analytics.logs.store import Store
 
@@ -261,10 +262,17 @@ def replaying(answers: Answers, mapping: Mapping) -> Answers:
 
 
 def uploaded(source: BinaryIO, workdir: Path) -> Path:
-    """A private copy of an upload, under a name of our own."""
+    """A private copy of an upload, under a name of our own.
+
+    Raises:
+        StoreError: The disk is full.
+    """
     path = workdir / uuid.uuid4().hex
-    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as target:
-        shutil.copyfileobj(source, target)
+    try:
+        with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as target:
+            shutil.copyfileobj(source, target)
+    except OSError as error:
+        raise unwritten(error) from None
     return path
 
 

@@ -26,21 +26,25 @@ from analytics.logs.storage.database import (
     StoreBusyError,
     StoreDamagedError,
     StoreError,
+    checkpoint,
     hardened,
     identifier,
     is_damage,
+    is_full,
+    is_stopped,
     lock,
     private_files,
     private_folders,
     quoted,
     set_aside,
     transaction,
+    unwritten,
 )
 from analytics.logs.storage.ingest import Ingested
 from analytics.logs.storage.kept import Kept
 from analytics.logs.storage.ladder import Ladder, Pair
 from analytics.logs.storage.models import refresh_models
-from analytics.logs.storage.recipe import DatasetRecipe, Recipe
+from analytics.logs.storage.recipe import DatasetRecipe, Recipe, RecipeFile
 
 LONGEST_NAME = 200
 _OWNED = ("files", "ladder", "models")
@@ -62,15 +66,15 @@ class Store:
     def __init__(self, path: Path, *, private: Path | None, keep: bool) -> None:
         work = path.with_name(f"{path.name}.work")
         held = lock(path)
-        self._recipe = path.with_name(f"{path.name}.recipe.json")
+        self._recipe = RecipeFile(path.with_name(f"{path.name}.recipe.json")) if private is None else None
         self._broken = path.with_name(f"{path.name}.broken")
         self._kept = Kept(path.with_name(f"{path.name}.files")) if keep and private is None else None
-        self._path, self._private = path, private is not None
+        self._path = path
         try:
-            self.staging, spill = private_folders(work)
-            known = None if self._private else recipes.read(self._recipe)
-            self._connection, self.aside = _opened(
-                path, self.staging, spill, self._broken, known=known is not None
+            self.staging, self._spill = private_folders(work)
+            known = None if self._recipe is None else self._recipe.read()
+            connection, self.aside = _opened(
+                path, self.staging, self._spill, self._broken, known=known is not None
             )
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
@@ -78,11 +82,12 @@ class Store:
             raise
         self._writing = threading.RLock()
         self._summaries: dict[tuple[str, int], catalogue.Summary] = {}
-        self._finish = weakref.finalize(self, _cleared, self._connection, held, work, private)
+        self._held, self._stopped = [connection], False
+        self._finish = weakref.finalize(self, _cleared, self._held, held, work, private)
         self._missing: list[DatasetRecipe] = []
-        if not self._private:
+        if self._recipe is not None:
             try:
-                self._compare(known or Recipe())
+                self._compare(known)
             except BaseException:
                 self.close()
                 raise
@@ -132,8 +137,9 @@ class Store:
 
         Raises:
             StoreDamagedError: What it reads is damaged; the next time that it is opened it is set aside.
+            StoreError: The disk is full.
         """
-        with self._connection.cursor() as cursor, self._watched():
+        with self._watched(), self._connection().cursor() as cursor:
             yield cursor
 
     @property
@@ -145,6 +151,10 @@ class Store:
     def keeps_files(self) -> bool:
         """Whether files are kept as they are loaded."""
         return self._kept is not None
+
+    def size_bytes(self) -> int:
+        """Bytes of the database on the disk; 0 if somebody deleted it meanwhile."""
+        return self._path.stat().st_size if self._path.exists() else 0
 
     def kept_bytes(self) -> int:
         """Bytes of the kept files on the disk."""
@@ -172,13 +182,29 @@ class Store:
             return catalogue.revived(cursor, lost.key, lost.name, lost.form, lost.badge)
 
     def given_up(self, key: int, file_ids: Iterable[str]) -> None:
-        """Do not look for these files of a dataset any longer: they are back, or they cannot be had."""
+        """Do not look for these files of a dataset any longer: they are back, or they cannot be had.
+
+        Raises:
+            StoreError: The disk is full; what is missing is looked for again the next time.
+        """
         done = set(file_ids)
+        self._look_for([_without(lost, done) if lost.key == key else lost for lost in self._missing])
+
+    def finished(self, key: int) -> None:
+        """A dataset is as it was, what was set by hand included, unless files of it are still missing.
+
+        Raises:
+            StoreError: The disk is full; it is finished the next time.
+        """
+        self._look_for([lost for lost in self._missing if lost.key != key or lost.files])
+
+    def _look_for(self, missing: list[DatasetRecipe]) -> None:
         with self._writing:
-            left = [_without(lost, done) if lost.key == key else lost for lost in self._missing]
-            self._missing = [lost for lost in left if lost.files]
-            with self.cursor() as cursor:
-                self._write_recipe(recipes.recipe_of(cursor))
+            self._missing = missing
+            try:
+                self._write_recipe(self.recipe())
+            except OSError as error:
+                raise unwritten(error) from None
 
     def note(self, name: str, text: str | None) -> None:
         """Remember a text under a name, for whoever opens the database next; None forgets it."""
@@ -211,9 +237,8 @@ class Store:
                     cursor.execute(f"COPY FROM DATABASE {identifier(database)} TO backup")
                 finally:
                     cursor.execute("DETACH backup")
-            shutil.move(copy, target)
-            target.chmod(0o600)
-        except (OSError, duckdb.Error) as error:
+            _taken(copy, target)
+        except OSError as error:
             raise StoreError(
                 "The backup could not be written: the disk is full or the place cannot be written. "
                 "Nothing was changed."
@@ -260,9 +285,7 @@ class Store:
             StoreError: The disk is full.
         """
         dataset = _dataset_name(dataset)
-        if raw is not None and self._kept is not None:
-            self._kept.keep(arrival.file_id, raw)
-        with self._transaction() as cursor:
+        with self._keeping(arrival.file_id, raw), self._transaction() as cursor:
             if catalogue.has_file(cursor, dataset, arrival.file_id):
                 return Ingested(0, catalogue.rows_in(cursor, arrival.typed))
             catalogue.require_form(cursor, dataset, arrival.form, badge)
@@ -515,21 +538,74 @@ class Store:
         """A cursor in a transaction; the recipe follows, or goes before where something is forgotten.
 
         Whatever happens in between, nothing that was acknowledged is missing from the recipe, and nothing
-        comes back that was forgotten.
+        comes back that was forgotten. The recipe is on the disk before the commit, under another name, so
+        that a full disk refuses the whole; kept files go when nothing can need them any more.
         """
-        with self._writing, self._watched(), transaction(self._connection) as cursor:
-            yield cursor
-            recipe = recipes.recipe_of(cursor)
-            if forgets:
-                self._write_recipe(recipe)
-        if not forgets:
-            self._write_recipe(recipe)
+        with self._writing, self._watched():
+            missing = self._missing
+            try:
+                with transaction(self._connection()) as cursor:
+                    yield cursor
+                    recipe = recipes.recipe_of(cursor).with_missing(self._missing)
+                    if self._recipe is not None:
+                        self._recipe.draft(recipe)
+                        if forgets:
+                            self._recipe.put()
+            except BaseException:
+                self._missing = missing
+                if self._recipe is not None:
+                    self._recipe.undo()
+                raise
+            if self._recipe is not None:
+                if not forgets:
+                    self._recipe.put()
+                self._recipe.settle()
+            self._forget_others(recipe)
+            self._stopped = not checkpoint(self._held[0])
+
+    @contextlib.contextmanager
+    def _keeping(self, file_id: str, raw: Path | None) -> Iterator[None]:
+        """Keep a file if what is done meanwhile succeeds; else it is back in its place, for the next try.
+
+        No other loader may forget files meanwhile, as none knows of this one.
+        """
+        if raw is None or self._kept is None:
+            yield
+            return
+        with self._writing:
+            try:
+                self._kept.keep(file_id, raw)
+            except OSError as error:
+                raise unwritten(error) from None
+            try:
+                yield
+            except BaseException:
+                self._kept.give_back(file_id, raw)
+                raise
+
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection, opened again if a full disk had stopped it.
+
+        Raises:
+            StoreError: The disk is still full, or another thread has not noticed yet.
+        """
+        if self._stopped:
+            with self._writing:
+                if self._stopped:
+                    with contextlib.suppress(duckdb.Error):
+                        self._held[0].close()
+                    self._held[0] = hardened(self._path, self.staging, self._spill)
+                    self._stopped = False
+        return self._held[0]
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
         try:
             yield
         except duckdb.Error as error:
+            if is_full(error):
+                self._stopped = self._stopped or is_stopped(error)
+                raise unwritten(error) from None
             if not is_damage(error):
                 raise
             self._broken.touch(mode=0o600)
@@ -537,19 +613,36 @@ class Store:
 
     def _write_recipe(self, recipe: Recipe) -> None:
         """Write what there is and what is still to be built again, and forget files that nothing needs."""
-        if self._private:
-            return
-        whole = recipe.with_missing(self._missing)
-        recipes.written(whole, self._recipe)
-        if self._kept is not None:
-            self._kept.forget_others(whole.file_ids())
+        if self._recipe is not None:
+            whole = recipe.with_missing(self._missing)
+            try:
+                self._recipe.draft(whole)
+                self._recipe.put()
+            finally:
+                self._recipe.settle()
+            self._forget_others(whole)
 
-    def _compare(self, known: Recipe) -> None:
+    def _forget_others(self, recipe: Recipe) -> None:
+        if self._kept is not None:
+            with contextlib.suppress(OSError):  # what cannot be deleted now goes the next time
+                self._kept.forget_others(recipe.file_ids())
+
+    def _compare(self, known: Recipe | None) -> None:
         """Notice what the recipe has and the database lacks; mappings come back at once."""
         found = self.recipe()
+        if known is None:
+            if not found.datasets:
+                return  # nothing says what files that may be kept here are for
+            known = found
         self._missing = known.missing_from(found)
-        if known != found:
-            self._write_recipe(found)
+        with contextlib.suppress(OSError):  # on a full disk the older one is good until the next change
+            self._write_recipe(
+                replace(
+                    found,
+                    mappings={**known.mappings, **found.mappings},
+                    prices={**known.prices, **found.prices},
+                )
+            )
         lost = {name: text for name, text in known.mappings.items() if name not in found.mappings}
         prices = {name: price for name, price in known.prices.items() if name not in found.prices}
         if lost or prices or self._missing:
@@ -583,14 +676,30 @@ def _opened(
 
 
 def _cleared(
-    connection: duckdb.DuckDBPyConnection, descriptor: int, work: Path, private: Path | None
+    held: list[duckdb.DuckDBPyConnection], descriptor: int, work: Path, private: Path | None
 ) -> None:
     """What closing does, also when a store is forgotten: nothing of it is left but the database."""
-    connection.close()
+    with contextlib.suppress(duckdb.Error):  # a full disk: what was committed is in the log file
+        held[0].close()
     shutil.rmtree(work, ignore_errors=True)
     os.close(descriptor)
     if private is not None:
         shutil.rmtree(private, ignore_errors=True)
+
+
+def _taken(copy: Path, target: Path) -> None:
+    """A finished copy to its place, maybe on another disk, where an earlier one stays until it is whole."""
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        with (
+            copy.open("rb") as source,
+            open(partial, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as place,
+        ):
+            shutil.copyfileobj(source, place)
+            os.fsync(place.fileno())
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _dataset_name(name: str) -> str:

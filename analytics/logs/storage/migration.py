@@ -5,6 +5,7 @@ its own (``tables``). Version 3 keeps prices set by hand for all datasets; befor
 were given with it. ``meta`` says the version; version 1 had no such table.
 """
 
+import contextlib
 import json
 
 import duckdb
@@ -74,7 +75,8 @@ def prepared(connection: duckdb.DuckDBPyConnection) -> int | None:
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('layout', ?)", [str(VERSION)])
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        with contextlib.suppress(duckdb.Error):  # a commit that failed has rolled back already
+            connection.execute("ROLLBACK")
         raise
     return found
 

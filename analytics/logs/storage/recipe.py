@@ -4,9 +4,10 @@ It is written beside the database at every change. With the kept files it is eno
 again, and it shows at the next start whether anything that was acknowledged is missing.
 """
 
+import contextlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -80,6 +81,7 @@ class DatasetRecipe:
         tiers: Model -> tier, where set by hand.
         graders: Order of graders, where set by hand.
         pricing: all where prices stand in the place of logged costs.
+        unfinished: Whether it is being built again, so that what was set by hand is still to be set.
     """
 
     key: int
@@ -89,8 +91,9 @@ class DatasetRecipe:
     files: list[FileRecipe] = field(default_factory=list)
     pairs: list[Pair] | None = None
     tiers: dict[str, str] = field(default_factory=dict)
-    graders: list[str] | None = None
+    graders: list[str | None] | None = None
     pricing: str | None = None
+    unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +115,22 @@ class Recipe:
         return {file.file_id for dataset in self.datasets for file in dataset.files}
 
     def missing_from(self, other: "Recipe") -> list[DatasetRecipe]:
-        """The datasets with the files that ``other`` lacks; those that lack none are left out."""
+        """The datasets with the files that ``other`` lacks; those that lack nothing are left out."""
         held = {dataset.key: {file.file_id for file in dataset.files} for dataset in other.datasets}
         found = []
         for dataset in self.datasets:
             files = [file for file in dataset.files if file.file_id not in held.get(dataset.key, set())]
-            if files:
-                found.append(_with_files(dataset, files))
+            if files or dataset.unfinished:
+                found.append(replace(dataset, files=files))
         return found
 
     def with_missing(self, missing: list[DatasetRecipe]) -> "Recipe":
-        """This recipe and the files that are still to be built again."""
+        """This recipe with what is still to be built again: files, and what had been set by hand."""
         datasets = {dataset.key: dataset for dataset in self.datasets}
         for lost in missing:
             held = datasets.get(lost.key)
-            files = [*held.files, *lost.files] if held else lost.files
-            datasets[lost.key] = _with_files(held or lost, files)
+            whole = lost if held is None else _together(held, lost)
+            datasets[lost.key] = replace(whole, unfinished=True)
         return Recipe(list(datasets.values()), self.mappings, self.prices)
 
 
@@ -169,29 +172,69 @@ def recipe_of(cursor: duckdb.DuckDBPyConnection) -> Recipe:
     return Recipe(datasets, dict(mappings), prices)
 
 
-def written(recipe: Recipe, path: Path) -> None:
-    """Write a recipe so that the old one is there until the new one is complete."""
-    fresh = path.with_name(f"{path.name}.new")
-    text = json.dumps({"layout": _LAYOUT, "recipe": json.loads(staging.dumps(recipe))}, ensure_ascii=False)
-    with open(fresh, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+class RecipeFile:
+    """The recipe on the disk, which changes at once or not at all.
+
+    Args:
+        path: Where it lies.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fresh, self._former = (path.with_name(f"{path.name}.{end}") for end in ("new", "old"))
+
+    def read(self) -> Recipe | None:
+        """The recipe; None where there is none that can be read."""
+        try:
+            document = json.loads(self._path.read_text(encoding="utf-8"))
+            found: Recipe = staging.restored(Recipe, document["recipe"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return found
+
+    def draft(self, recipe: Recipe) -> None:
+        """Write the next recipe beside this one, so that a full disk is noticed before anything counts.
+
+        Raises:
+            OSError: The disk is full.
+        """
+        document = {"layout": _LAYOUT, "recipe": json.loads(staging.dumps(recipe))}
+        with open(self._fresh, "w", encoding="utf-8", opener=_private) as file:
+            json.dump(document, file, ensure_ascii=False)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def put(self) -> None:
+        """Let the draft be the recipe."""
+        self._former.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # none yet, or a disk without links: ``undo`` has nothing to do
+            os.link(self._path, self._former)
+        self._fresh.replace(self._path)
+
+    def undo(self) -> None:
+        """Let the recipe be what it was before the draft."""
+        with contextlib.suppress(FileNotFoundError):
+            self._former.replace(self._path)
+        self.settle()
+
+    def settle(self) -> None:
+        """Remove what a change left beside the recipe."""
+        for path in (self._fresh, self._former):
+            path.unlink(missing_ok=True)
 
 
-def read(path: Path) -> Recipe | None:
-    """The recipe in a file; None where there is none that can be read."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        found: Recipe = staging.restored(Recipe, document["recipe"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return found
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
 
 
-def _with_files(dataset: DatasetRecipe, files: list[FileRecipe]) -> DatasetRecipe:
-    return DatasetRecipe(
-        dataset.key, dataset.name, dataset.form, dataset.badge, files, dataset.pairs, dataset.tiers,
-        dataset.graders, dataset.pricing,
-    )  # fmt: skip
+def _together(held: DatasetRecipe, lost: DatasetRecipe) -> DatasetRecipe:
+    """A dataset as far as it is there, and what it lacks; what was set meanwhile counts."""
+    back = {file.file_id for file in held.files}
+    return replace(
+        held,
+        files=[*held.files, *(file for file in lost.files if file.file_id not in back)],
+        pairs=lost.pairs if held.pairs is None else held.pairs,
+        tiers={**lost.tiers, **held.tiers},
+        graders=lost.graders if held.graders is None else held.graders,
+        pricing=lost.pricing if held.pricing is None else held.pricing,
+    )
