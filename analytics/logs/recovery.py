@@ -128,10 +128,13 @@ def _loaded_again(store: Store, dataset: str, file: FileRecipe, *, progress: Pro
 
 
 def _as_by_hand(store: Store, name: str, dataset: DatasetRecipe) -> None:
-    """What somebody had set: graders, pairs, tiers; what no longer fits stays as it follows from the rows."""
+    """What somebody had set: graders, prices, pairs, tiers; what no longer fits is as the rows have it."""
     if dataset.graders is not None:
         with contextlib.suppress(SchemaError):
             store.set_grader_order(name, dataset.graders)
+    if dataset.pricing == "all":
+        with contextlib.suppress(SchemaError):
+            store.reprice(name, of="all")
     if dataset.pairs:
         with contextlib.suppress(SchemaError):
             store.set_ladder(name, dataset.pairs)

@@ -16,8 +16,9 @@ import duckdb
 import polars as pl
 
 from analytics.errors import SchemaError
+from analytics.logs.rates import Override
 from analytics.logs.schema import TIERS
-from analytics.logs.storage import catalogue, facts, grading, pairing
+from analytics.logs.storage import catalogue, facts, grading, overrides, pairing, price_check, pricing
 from analytics.logs.storage import ladder as ladders
 from analytics.logs.storage import recipe as recipes
 from analytics.logs.storage.arrivals import Arrival, Judge, arrived, emptied, forgotten, refreshed
@@ -289,8 +290,9 @@ class Store:
                 return Ingested(0, catalogue.rows_in(cursor, arrival.typed))
             catalogue.require_form(cursor, dataset, arrival.form, badge)
             grading.taken_back(cursor, dataset)
+            pricing.taken_back(cursor, dataset)
             found = arrived(cursor, dataset, arrival, judge)
-            refreshed(cursor, dataset, prices=arrival.prices)
+            refreshed(cursor, dataset)
             return found
 
     def take_back(self, dataset: str, file_id: str) -> None:
@@ -484,6 +486,42 @@ class Store:
             refresh_models(cursor, dataset, form)
             catalogue.changed(cursor, dataset)
 
+    def prices(self) -> dict[str, Override]:
+        """The prices set by hand by model; they hold for every dataset and every later load."""
+        with self.cursor() as cursor:
+            return overrides.overrides(cursor)
+
+    def set_price(self, model: str, stated: Override | None) -> None:
+        """Set the price of a model by hand, or take it back; costs follow when a dataset is priced anew.
+
+        Raises:
+            SchemaError: The name is empty or too long, or a price is not from 0 to 1,000,000 USD.
+        """
+        with self._transaction(forgets=stated is None) as cursor:
+            overrides.state(cursor, overrides.checked(model, stated), stated)
+
+    def model_prices(self, dataset: str) -> pl.DataFrame:
+        """A dataset's models with tokens, prices and compared costs, see ``price_check.model_prices``."""
+        with self.cursor() as cursor:
+            return price_check.model_prices(cursor, dataset)
+
+    def priced_costs(self, dataset: str) -> pricing.Which:
+        """Whether prices count for all costs of a dataset, or for those that its log lacks."""
+        with self.cursor() as cursor:
+            return pricing.which(cursor, dataset)
+
+    def reprice(self, dataset: str, *, of: pricing.Which = "missing") -> pricing.Repriced:
+        """Price a dataset by today's list and the prices set by hand; see ``pricing.reprice``.
+
+        Raises:
+            SchemaError: There is no such dataset.
+        """
+        with self._transaction() as cursor:
+            grading.taken_back(cursor, dataset)
+            found = pricing.reprice(cursor, dataset, of=of)
+            refreshed(cursor, dataset)
+            return found
+
     def saved_mapping(self, signature: str) -> str | None:
         """JSON text of the mapping confirmed before for files with this signature; None if there is none."""
         with self.cursor() as cursor:
@@ -598,13 +636,22 @@ class Store:
             known = found
         self._missing = known.missing_from(found)
         with contextlib.suppress(OSError):  # on a full disk the older one is good until the next change
-            self._write_recipe(found)
+            self._write_recipe(
+                replace(
+                    found,
+                    mappings={**known.mappings, **found.mappings},
+                    prices={**known.prices, **found.prices},
+                )
+            )
         lost = {name: text for name, text in known.mappings.items() if name not in found.mappings}
-        if lost or self._missing:
+        prices = {name: price for name, price in known.prices.items() if name not in found.prices}
+        if lost or prices or self._missing:
             with self._transaction() as cursor:
                 catalogue.number_past(cursor, max((gone.key for gone in self._missing), default=0))
                 for signature, mapping in lost.items():
                     cursor.execute("INSERT OR IGNORE INTO mappings VALUES (?, ?)", [signature, mapping])
+                for model, price in prices.items():
+                    overrides.state(cursor, model, price.stated())
 
 
 def _without(lost: DatasetRecipe, file_ids: set[str]) -> DatasetRecipe:

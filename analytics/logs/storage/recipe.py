@@ -8,12 +8,15 @@ import contextlib
 import json
 import os
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
+from analytics.logs.rates import Override
 from analytics.logs.reading import staging
 from analytics.logs.storage.ladder import Pair
+from analytics.logs.storage.overrides import overrides
 
 _LAYOUT = 1
 
@@ -42,6 +45,29 @@ class FileRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceRecipe:
+    """A price set by hand.
+
+    Attributes:
+        usd_per_1m: By class, of those that were set.
+        set_at: When, in ISO format, UTC.
+    """
+
+    usd_per_1m: dict[str, float]
+    set_at: str | None = None
+
+    @staticmethod
+    def of(stated: Override) -> "PriceRecipe":
+        """As it is written down."""
+        return PriceRecipe(stated.given(), stated.set_at.isoformat() if stated.set_at else None)
+
+    def stated(self) -> Override:
+        """As it is set again."""
+        set_at = datetime.fromisoformat(self.set_at) if self.set_at else None
+        return Override(**self.usd_per_1m, set_at=set_at)
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetRecipe:
     """One dataset: its files in the order in which they were loaded, and what was set by hand.
 
@@ -54,6 +80,7 @@ class DatasetRecipe:
         pairs: Of a ladder set by hand; null where it follows from the rows.
         tiers: Model -> tier, where set by hand.
         graders: Order of graders, where set by hand.
+        pricing: all where prices stand in the place of logged costs.
         unfinished: Whether it is being built again, so that what was set by hand is still to be set.
     """
 
@@ -65,15 +92,23 @@ class DatasetRecipe:
     pairs: list[Pair] | None = None
     tiers: dict[str, str] = field(default_factory=dict)
     graders: list[str | None] | None = None
+    pricing: str | None = None
     unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All datasets, and the mappings confirmed by hand by their signature."""
+    """All datasets, and what was set by hand for all of them.
+
+    Attributes:
+        datasets: By number.
+        mappings: Confirmed by hand, by the signature of the files.
+        prices: Set by hand, by model.
+    """
 
     datasets: list[DatasetRecipe] = field(default_factory=list)
     mappings: dict[str, str] = field(default_factory=dict)
+    prices: dict[str, PriceRecipe] = field(default_factory=dict)
 
     def file_ids(self) -> set[str]:
         """Of all files."""
@@ -96,14 +131,14 @@ class Recipe:
             held = datasets.get(lost.key)
             whole = lost if held is None else _together(held, lost)
             datasets[lost.key] = replace(whole, unfinished=True)
-        return Recipe(list(datasets.values()), self.mappings)
+        return Recipe(list(datasets.values()), self.mappings, self.prices)
 
 
 def recipe_of(cursor: duckdb.DuckDBPyConnection) -> Recipe:
     """The recipe of the database as it is."""
     datasets = []
-    for key, name, form, badge, by_hand, graders in cursor.execute(
-        "SELECT id, name, form, badge, ladder_by_hand, graders FROM datasets ORDER BY id"
+    for key, name, form, badge, by_hand, graders, pricing in cursor.execute(
+        "SELECT id, name, form, badge, ladder_by_hand, graders, pricing FROM datasets ORDER BY id"
     ).fetchall():
         files = cursor.execute(
             """SELECT file_id, name, format, coalesce(form, ?), coalesce(mapping, '{}'),
@@ -129,10 +164,12 @@ def recipe_of(cursor: duckdb.DuckDBPyConnection) -> Recipe:
                 pairs=[Pair(*row) for row in pairs] if by_hand else None,
                 tiers=dict(tiers),
                 graders=json.loads(graders) if graders else None,
+                pricing=pricing,
             )
         )
     mappings = cursor.execute("SELECT signature, mapping FROM mappings").fetchall()
-    return Recipe(datasets, dict(mappings))
+    prices = {name: PriceRecipe.of(stated) for name, stated in overrides(cursor).items()}
+    return Recipe(datasets, dict(mappings), prices)
 
 
 class RecipeFile:
@@ -199,4 +236,5 @@ def _together(held: DatasetRecipe, lost: DatasetRecipe) -> DatasetRecipe:
         pairs=lost.pairs if held.pairs is None else held.pairs,
         tiers={**lost.tiers, **held.tiers},
         graders=lost.graders if held.graders is None else held.graders,
+        pricing=lost.pricing if held.pricing is None else held.pricing,
     )
