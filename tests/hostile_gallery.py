@@ -1,6 +1,5 @@
 """Every hostile text in every place where Streamlit reads markdown, and in a Plotly figure."""
 
-import plotly.graph_objects as go
 import streamlit as st
 from hostile_texts import TEXTS
 
@@ -25,20 +24,23 @@ for text in TEXTS:
     st.multiselect("m", [text, "b"], [text], key=f"multi-{text}")
 
 names = [words.label(text, limit=60) for text in TEXTS]
+places = list(range(len(names)))
 figure = look.base(40 * len(TEXTS) + 80)
-figure.add_scatter(
-    x=[1] * len(names),
-    y=list(range(len(names))),
-    mode="markers+text",
-    text=names,
-    textposition="middle right",
-    customdata=names,
-    hovertemplate="<b>%{customdata}</b> %{text}<extra></extra>",
-)
+figure.add_scatter(x=[1] * len(names), y=places, mode="markers+text", text=names, textposition="middle right")
 for place, name in enumerate(names):
     figure.add_annotation(text=name, x=2, y=place, showarrow=False)
-    figure.add_trace(go.Scatter(x=[3], y=[place], name=name, hovertemplate=f"{name}<extra></extra>"))
-figure.update_yaxes(tickvals=list(range(len(names))), ticktext=names)
+    figure.add_scatter(x=[3], y=[place], name=name)
+figure.update_yaxes(tickvals=places, ticktext=names)
 figure.update_xaxes(title_text=names[1], range=[0, 4])
 figure.update_layout(showlegend=True, title_text=names[0])
-st.plotly_chart(figure, key="figure", alt=TEXTS[1])
+st.plotly_chart(figure, key="drawn", alt=TEXTS[1])
+
+figure = look.base(40 * len(TEXTS) + 80)
+hover = "<b>%{customdata}</b> %{text}<extra></extra>"
+figure.add_scatter(
+    x=[1] * len(names), y=places, mode="markers", text=names, customdata=names, hovertemplate=hover
+)
+for place, name in enumerate(names):
+    figure.add_scatter(x=[2], y=[place], mode="markers", hovertemplate=f"{name}<extra></extra>")
+figure.update_traces(marker_size=12)
+st.plotly_chart(figure, key="hovered", alt=TEXTS[1])

@@ -20,11 +20,12 @@ FAST, STRONG, OTHER = (
     "[o](javascript:alert(22))",
 )
 COLUMN = "=cmd <script>alert(31)</script> [c](http://evil.invalid/c)"
-ROWS = 24
+ROWS = 120
+"""Requests of a category: enough for a threshold of its own."""
 
 
 def pairs(categories: tuple[str, ...] = TEXTS) -> pl.DataFrame:
-    """A replay with both answers of every request, 24 requests a category; seeded."""
+    """A replay with both answers of every request, 120 requests a category; seeded."""
     chance = random.Random(20261127)  # noqa: S311 - a simulated log
     rows = []
     for place in range(ROWS * len(categories)):

@@ -120,6 +120,15 @@ def test_no_page_hands_a_name_to_the_browser_as_markup(page: str, dataset: str) 
 
 
 @pytest.mark.usefixtures("hostile")
+def test_the_hostile_log_has_thresholds_so_that_every_page_is_full() -> None:
+    assert [tab.label for tab in shown("export", hostile_log.PAIRS).tabs] == [
+        "YAML",
+        "JSON",
+        "Compare with today",
+    ]
+
+
+@pytest.mark.usefixtures("hostile")
 @pytest.mark.parametrize("page", PAGES[:-1])
 def test_a_page_that_does_not_escape_is_seen(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(words, "plain", lambda text, **_: words.category(text))
