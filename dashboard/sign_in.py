@@ -4,11 +4,11 @@ Nothing else of the app runs before ``gate`` lets the page go on: no store is op
 Whatever is missing or unclear refuses everybody.
 """
 
-import importlib.util
 import os
 import re
 import time
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import streamlit as st
@@ -79,7 +79,7 @@ def lacking() -> str:
     auth = _secrets("auth")
     if not all(isinstance(auth.get(name), str) and auth[name] for name in NEEDED):
         return NO_PROVIDER
-    if importlib.util.find_spec("authlib") is None:
+    if find_spec("authlib") is None:
         return NO_AUTHLIB
     return "" if allowed() else NO_LIST
 

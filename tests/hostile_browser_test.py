@@ -54,7 +54,7 @@ PAGES = {
 }
 SHOWN = {hostile_log.PAIRS: 18, hostile_log.CALLS: 7}
 """Categories that the matrix of the Tiers page shows at least; a few names are equal once cut."""
-POLICY = f"""schema: tiertune/thresholds@1
+POLICY = f"""schema: tiertune/thresholds/v1
 policy_kind: cascade
 default: {{route: cascade, threshold: 0.5}}
 categories:
@@ -167,12 +167,15 @@ def compared(visit: Visit) -> None:
     """Thresholds files with hostile names on the Export page, a valid and an invalid one."""
     page = visit.page
     page.get_by_test_id("stTab").filter(has_text="Compare with today").click()
-    for text, wanted in ((BAD_POLICY, "This file is not valid"), (POLICY, "Today")):
+    for text, wanted in (
+        (BAD_POLICY, f"![q](http://{EVIL}/q.png)"),
+        (POLICY, "<img src=x onerror=alert(51)>"),
+    ):
         file = {"name": "p.yaml", "mimeType": "application/yaml", "buffer": text.encode()}
         page.get_by_test_id(MAIN).locator('input[type="file"]').first.set_input_files(files=[file])
         page.wait_for_timeout(300)
         visit.settle()
-        assert wanted in texts(page.get_by_test_id(MAIN)) or wanted == "Today"
+        assert wanted in texts(page.get_by_test_id(MAIN))
         assert page.evaluate(LIVE, EVIL) == []
 
 
