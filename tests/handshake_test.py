@@ -23,7 +23,7 @@ FOREIGN = (
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    with served(tmp_path_factory.mktemp("handshake"), "--allow-host", NAME) as app:
+    with served(tmp_path_factory.mktemp("handshake"), "--allow-host", NAME, "--no-sign-in") as app:
         yield app
 
 

@@ -1,12 +1,12 @@
 """Where the dashboard listens, by which names it is reached, and who may sign in."""
 
 import argparse
-import importlib.util
 import ipaddress
 import os
 import re
 import tomllib
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def add_hosting(parser: argparse.ArgumentParser) -> None:
         "--sign-in", type=Path, metavar="FILE", help="secrets file (TOML) of an OpenID Connect provider"
     )
     group.add_argument(
-        "--no-sign-in", action="store_true", help="let in everybody who reaches a --host that is not local"
+        "--no-sign-in", action="store_true", help="let in everybody who reaches it under these names"
     )
 
 
@@ -46,7 +46,7 @@ def checked(options: argparse.Namespace) -> None:
     """Refuse what would be open to others by accident.
 
     Raises:
-        InputError: An address that others reach is given without names or without a word on sign-in, or the
+        InputError: An address or a name by which others reach it is given without a word on sign-in, or the
             secrets file lacks something.
     """
     if options.sign_in is not None:
@@ -55,16 +55,14 @@ def checked(options: argparse.Namespace) -> None:
         _checked_secrets(options.sign_in)
     elif os.environ.get(ALLOWED):
         raise InputError(f"{ALLOWED} is set, but there is no sign-in. Name the secrets file: --sign-in FILE.")
-    if ipaddress.ip_address(options.host).is_loopback:
-        return
-    if not options.allow_host:
+    if not ipaddress.ip_address(options.host).is_loopback and not options.allow_host:
         raise InputError(
             f"Others can reach {options.host}. Say by which host name they do: --allow-host NAME."
         )
-    if options.sign_in is None and not options.no_sign_in:
+    if options.allow_host and options.sign_in is None and not options.no_sign_in:
         raise InputError(
-            f"Others can reach {options.host}. Say who may sign in, --sign-in FILE, or that everybody may: "
-            "--no-sign-in."
+            f"Others can reach this dashboard as {', '.join(options.allow_host)}. Say who may sign in, "
+            "--sign-in FILE, or that everybody may see it: --no-sign-in."
         )
 
 
@@ -111,7 +109,7 @@ def _checked_secrets(path: Path) -> None:
             "Nobody could sign in: list who may, in the environment as "
             f"{ALLOWED}=anna@example.com,@example.org or as allowed_emails under [tiertune] in {path}."
         )
-    if importlib.util.find_spec("authlib") is None:
+    if find_spec("authlib") is None:
         raise InputError("Sign-in needs one more package: pip install 'tiertune[sign-in]'.")
 
 
