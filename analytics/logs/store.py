@@ -145,6 +145,10 @@ class Store:
         """Whether files are kept as they are loaded."""
         return self._kept is not None
 
+    def size_bytes(self) -> int:
+        """Bytes of the database on the disk."""
+        return self._path.stat().st_size
+
     def kept_bytes(self) -> int:
         """Bytes of the kept files on the disk."""
         return 0 if self._kept is None else self._kept.size_bytes()

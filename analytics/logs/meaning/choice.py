@@ -308,6 +308,8 @@ def _by_values(dialect: Dialect, chosen: dict[str, Choice], profiles: Sequence[C
     if dialect.opened:
         return
     unknown = [profile for profile in profiles if profile.filled and field_of(dialect, profile.name) is None]
+    if dialect.form == "grades":
+        _graded(chosen, unknown)
     if dialect.form == "calls" and "model" not in chosen:
         priced = [p for p in unknown if p.values and all(prices.price(value) for value in p.values)]
         if priced:
@@ -318,6 +320,17 @@ def _by_values(dialect: Dialect, chosen: dict[str, Choice], profiles: Sequence[C
         if kinds:
             why = f"{kinds[0].distinct} short repeated texts"
             chosen["task_category"] = Choice((kinds[0].name,), "check", why)
+
+
+def _graded(chosen: dict[str, Choice], unknown: Sequence[ColumnProfile]) -> None:
+    """Grade and time of a table that is known to hold grades."""
+    graded = [p for p in unknown if p.numbers + p.words_yes_no == p.filled and grade_scale(p) == "grade"]
+    if "correct" not in chosen and graded:
+        why = "Grades in words" if graded[0].words_yes_no else _kind(graded[0])
+        chosen["correct"] = Choice((graded[0].name,), "check", why)
+    times = [p for p in unknown if p.iso + p.slashed + p.named_month == p.filled or any(p.epochs.values())]
+    if "ts" not in chosen and times:
+        chosen["ts"] = Choice((times[0].name,), "check", "Looks like a time")
 
 
 def _like_categories(profile: ColumnProfile) -> bool:
