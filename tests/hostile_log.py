@@ -1,4 +1,4 @@
-"""A database in which every name is hostile: datasets, files, categories, models, arms, columns."""
+"""A database in which every name is hostile: datasets, files, categories, models, arms, graders, columns."""
 
 import random
 from pathlib import Path
@@ -19,6 +19,7 @@ FAST, STRONG, OTHER = (
     "![m](http://evil.invalid/m.png)",
     "[o](javascript:alert(22))",
 )
+GRADERS = ("![g](http://evil.invalid/g.png)", "<img src=x onerror=alert(41)>")
 COLUMN = "=cmd <script>alert(31)</script> [c](http://evil.invalid/c)"
 ROWS = 120
 """Requests of a category: enough for a threshold of its own."""
@@ -74,8 +75,19 @@ def calls() -> pl.DataFrame:
     )
 
 
+def grades() -> pl.DataFrame:
+    """What two graders of hostile names say of a few answers; none of them counts before somebody says so."""
+    return pl.DataFrame(
+        [
+            {"request_id": f"r{place}", "grader": grader, "correct": place % 2}
+            for place in range(30)
+            for grader in GRADERS
+        ]
+    )
+
+
 def fill(database: Path) -> None:
-    """Write both logs as files and load them into a new database.
+    """Write both logs and the grades as files and load them into a new database.
 
     Args:
         database: Where it is made; the files lie beside it.
@@ -85,3 +97,6 @@ def fill(database: Path) -> None:
             path = database.with_name("log.parquet")
             frame.write_parquet(path)
             intake.load(store, name, [path], Answers(), names=[FILE], badge=BADGE)
+        path = database.with_name("grades.parquet")
+        grades().write_parquet(path)
+        intake.load(store, CALLS, [path], Answers(dialect="grades"), names=[FILE])

@@ -21,6 +21,7 @@ NAMES = (
     *(text.replace("\x00", " ") for text in TEXTS),
     *(hostile_log.PAIRS, hostile_log.CALLS, hostile_log.FILE, hostile_log.BADGE),
     *(hostile_log.FAST, hostile_log.STRONG, hostile_log.OTHER, hostile_log.COLUMN),
+    *hostile_log.GRADERS,
 )
 IN_MARKDOWN, IN_FIGURES = "<[$:`*#|@", ("<", "&", "$", "%{")
 """Signs that markdown and Plotly read something into; a name without any is harmless as it is."""
@@ -120,7 +121,8 @@ def test_no_page_hands_a_name_to_the_browser_as_markup(page: str, dataset: str) 
 
 
 @pytest.mark.usefixtures("hostile")
-def test_the_hostile_log_has_thresholds_so_that_every_page_is_full() -> None:
+def test_the_hostile_logs_have_thresholds_and_graders_so_that_every_page_is_full() -> None:
+    assert "Graders" in [tab.label for tab in shown("logs", hostile_log.CALLS).tabs]
     assert [tab.label for tab in shown("export", hostile_log.PAIRS).tabs] == [
         "YAML",
         "JSON",
