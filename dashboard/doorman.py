@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
@@ -52,20 +52,26 @@ class Doorman:
 
 def known_host(host: str | None, names: Iterable[str]) -> bool:
     """Whether a Host header names this server: one of ``names``, with any port."""
-    if host is None:
+    if host is None or "@" in host:
         return False
-    try:
-        name = urlsplit(f"//{host}").hostname
-    except ValueError:
-        return False
-    return name is not None and name in {known.lower() for known in names}
+    found = _split(f"//{host}")
+    return found is not None and found.hostname in {name.lower() for name in names}
 
 
 def own_page(origin: str | None, host: str | None) -> bool:
     """Whether a request comes from a page of this server, or from a program, which has no origin."""
-    return origin is None or (
-        urlsplit(origin).scheme in ("http", "https") and urlsplit(origin).netloc == host
-    )
+    if origin is None:
+        return True
+    found = _split(origin)
+    return found is not None and found.scheme in ("http", "https") and found.netloc == host
+
+
+def _split(address: str) -> SplitResult | None:
+    """The parts of an address; None where it is none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None
 
 
 def _refusal(scope: "Scope") -> tuple[int, str] | None:

@@ -17,6 +17,9 @@ FOREIGN = (
     "127.0.0.1.evil.invalid",
     "sub.app.example.com",
     "10.0.0.1",
+    "app.example.com@evil.invalid",
+    "evil.invalid@app.example.com",
+    "[::1",
     "",
 )
 
@@ -95,6 +98,8 @@ def test_every_foreign_host_or_origin_is_refused(server: App) -> None:
         "http://127.0.0.1:9999",
         f"https://{NAME}",
         f"file://{own}",
+        "http://[",
+        f"http://[::1]:{at}",
         "null",
         "",
     ]
