@@ -1,4 +1,4 @@
-"""The list of pages; nothing else."""
+"""The list of pages, behind the sign-in; nothing else."""
 
 from pathlib import Path
 

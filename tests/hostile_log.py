@@ -21,12 +21,12 @@ FAST, STRONG, OTHER = (
 )
 GRADERS = ("![g](http://evil.invalid/g.png)", "<img src=x onerror=alert(41)>")
 COLUMN = "=cmd <script>alert(31)</script> [c](http://evil.invalid/c)"
-ROWS = 120
+ROWS = 80
 """Requests of a category: enough for a threshold of its own."""
 
 
 def pairs(categories: tuple[str, ...] = TEXTS) -> pl.DataFrame:
-    """A replay with both answers of every request, 120 requests a category; seeded."""
+    """A replay with both answers of every request, 80 requests a category; seeded."""
     chance = random.Random(20261127)  # noqa: S311 - a simulated log
     rows = []
     for place in range(ROWS * len(categories)):
