@@ -115,7 +115,8 @@ def _recognised(task: Task) -> str:
     staged, proposal = task.inspection.staged, task.inspection.proposal  # type: ignore[union-attr]
     used = len({source for sources in proposal.mapping.columns.values() for source in sources})
     parts = [
-        FORMATS[staged.format] + (f", {staged.compression}" if staged.compression else ""),
+        FORMATS[staged.format]
+        + (f", {staged.compression}" if staged.compression and task.again is None else ""),
         f"{words.count(staged.read)} records",
         words.size(staged.size_bytes),
         f"{len(staged.columns)} columns, {used} used",
@@ -139,7 +140,7 @@ def _asking(task: Task, store: Store, datasets: Sequence[str]) -> None:
             _again(task, store, given)
     for refusal in filter(None, (proposal.refusal, task.message)):
         st.error(reasons.said(refusal, limit=1200), icon=":material/rule:")
-    mapping_editor.mapping_table(task.inspection, key=task.key)
+    mapping_editor.mapping_table(task.inspection, key=task.key, found=task.found)
     ready = not questions and not proposal.refusal
     if task.again is not None:
         _decision_again(task, store, ready=ready)

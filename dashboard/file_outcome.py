@@ -66,7 +66,7 @@ def outcome(report: FileReport, task: Task) -> None:
     )
     with mapping:
         if task.inspection is not None:
-            mapping_editor.mapping_table(task.inspection, key=f"done-{task.key}")
+            mapping_editor.mapping_table(task.inspection, key=f"done-{task.key}", found=task.found)
     with rejected:
         problem_table(report.problems, total=report.problems_total, key=task.key)
     for tab in missing:

@@ -42,6 +42,10 @@ def decision(task: Task, store: Store, *, ready: bool) -> None:
         return
     guess = joining.likeliest(found)
     if guess is not None:
+        share = found.row(
+            by_predicate=(pl.col("column") == guess[0]) & (pl.col("key") == guess[1]), named=True
+        )
+        task.found = {guess[1]: f"{words.percent(share['share'], digits=0)} are ids of the log"}
         _by(task, store, guess)
     matched = int(found.filter("used")["matched"].sum()) if found.height else 0
     _matches(task, found)
@@ -58,6 +62,7 @@ def decision(task: Task, store: Store, *, ready: bool) -> None:
         by = _key_picker(task, found)
         mapping_editor.change_button(task.key)
     if by is not None:
+        task.found = {}
         _by(task, store, by)
 
 

@@ -28,7 +28,8 @@ ACCEPT = "--accept-rejects"
 BUSY = ("reading", "loading")
 STOPPED = "Stopped. Nothing of this file was loaded."
 UNEXPECTED = (
-    "This file could not be loaded, for a reason that only the server's log tells. Nothing was loaded."
+    "Something went wrong that only the server's log tells. Under Datasets stands what is loaded; the same "
+    "file can be loaded again, and counts once."
 )
 ENDINGS = (".gz", ".zst", ".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
 NAME_LENGTH = 80
@@ -58,6 +59,7 @@ class Task:
         storing: Whether its rows are being stored, in one step that cannot be stopped half-way.
         ending: Set when the user stops the task.
         again: File id of a loaded file that is being read once more; None for an upload.
+        found: Why a field was mapped for the user, by field: so an id that matches a log.
     """
 
     key: str
@@ -76,6 +78,7 @@ class Task:
     storing: bool = False
     ending: threading.Event = field(default_factory=threading.Event)
     again: str | None = None
+    found: dict[str, str] = field(default_factory=dict)
 
     @property
     def ready(self) -> bool:

@@ -33,11 +33,23 @@ CONSTANTS = {
 }
 
 
-def mapping_table(inspection: Inspection, *, key: str) -> None:
-    """The guesses: field, certainty, source, three values, reason."""
+def mapping_table(inspection: Inspection, *, key: str, found: dict[str, str] | None = None) -> None:
+    """The guesses: field, certainty, source, three values, reason.
+
+    Args:
+        inspection: The file.
+        key: Unique on the page.
+        found: Reasons for fields that were chosen for the user beyond what the file itself tells.
+    """
     proposal = inspection.proposal
+    guesses = [
+        replace(guess, certainty="check", why=(found or {})[guess.field])
+        if guess.field in (found or {}) and guess.sources
+        else guess
+        for guess in proposal.guesses
+    ]
     frame = pl.DataFrame(
-        [_row(guess, proposal.mapping) for guess in proposal.guesses],
+        [_row(guess, proposal.mapping) for guess in guesses],
         schema={
             "field": pl.String,
             "guess": pl.List(pl.String),

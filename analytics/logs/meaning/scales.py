@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from analytics.errors import SchemaError
 from analytics.logs.dialects.dialect import Dialect, name_unit, plain
-from analytics.logs.meaning.choice import FEW, grade_scale, span
 from analytics.logs.meaning.profile import ColumnProfile
+from analytics.logs.meaning.value_tests import FEW, grade_scale, span
 from analytics.logs.reading.staging import Question
 
 EPOCHS = ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns")
