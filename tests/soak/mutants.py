@@ -207,7 +207,7 @@ def _odd_parquet(data: bytes, chance: random.Random) -> bytes:
         if kind:
             for row in chance.sample(range(len(values)), min(len(values), 4)):
                 values[row] = chance.choice(_EXTREMES[kind])
-            column = pa.array(values, field.type)
+            column = _typed(values, field.type)
         else:
             column = pa.array([str(value) for value in values])
         if kind and chance.random() < 0.4:
@@ -223,9 +223,17 @@ def _odd_parquet(data: bytes, chance: random.Random) -> bytes:
     return sink.getvalue()
 
 
+def _typed(values: list[Any], kind: pa.DataType) -> pa.Array:
+    """A column of this type, or of text where the extreme values do not fit."""
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowException, OverflowError):
+        return pa.array([str(value) for value in values])
+
+
 def _retyped(column: pa.Array, chance: random.Random) -> pa.Array:
     kind = chance.choice(
-        (pa.timestamp("ns"), pa.timestamp("s"), pa.date32(), pa.time64("us"), pa.duration("ns"), pa.binary(),
+        (pa.timestamp("ns"), pa.timestamp("ms"), pa.date32(), pa.time64("us"), pa.duration("ns"), pa.binary(),
          pa.decimal128(38, 9), pa.dictionary(pa.int32(), pa.string()), pa.list_(pa.string()), pa.int8(),
          pa.float16(), pa.bool_(), pa.null(), pa.string())
     )  # fmt: skip

@@ -5,7 +5,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from tests.soak.mutants import FORMATS, mutant
 FILES = 10_000
 LONGEST_S = 30.0
 _REOPENED_EVERY = 100
-_REAL_EVERY = 51  # no multiple of the number of formats
+_REAL_EVERY = 101  # no multiple of the number of formats
 _CONTROL, _CONTROL_ROWS, _MORE = "control", 10, " and more"
 _OTHER_FORM = "Load it into another dataset"
 _BAD = Path(__file__).parents[1] / "badinputs"
@@ -63,15 +63,23 @@ def figures(count: int | None) -> Iterator[Figure]:
     """Damaged files through the child: deaths, invalid databases, hangs, wrong counts, tracebacks."""
     number = count or FILES
     run = Run()
-    with tempfile.TemporaryDirectory(prefix="tiertune-soak-") as folder, forked() as forks:
+    with (
+        tempfile.TemporaryDirectory(prefix="tiertune-soak-") as folder,
+        forked() as forks,
+        suppress(KeyboardInterrupt),  # what was measured until then counts
+    ):
         _all(Path(folder), number, run, forks)
     mixed = ", ".join(f"{many:,} {word}" for word, many in run.outcomes.most_common())
-    files = f"{sum(run.outcomes.values()):,} files of {len(FORMATS)} formats ({mixed})"
-    real = -(-number // _REAL_EVERY)
+    done = sum(run.outcomes.values())
+    files = f"{done:,} files of {len(FORMATS)} formats ({mixed})"
+    real = -(-done // _REAL_EVERY)
     how = f"{real:,} by a fresh child, the others by its code in a fork"
     deaths = run.count("death")
     yield Figure(
-        "damaged files: deaths of the app", "0 of 10,000", f"{deaths} of {files}; {how}", deaths == 0
+        "damaged files: deaths of the app",
+        "0 of 10,000",
+        f"{deaths} of {files}; {how}",
+        deaths == 0 and done >= number,
     )
     broken = run.count("database")
     yield Figure(

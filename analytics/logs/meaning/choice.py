@@ -98,7 +98,7 @@ def grade_scale(profile: ColumnProfile) -> Scale:
 
 def span(profile: ColumnProfile) -> str:
     """The range of a column's numbers in words."""
-    return f"{profile.low:g} to {profile.high:g}" if profile.low is not None else "no numbers"
+    return f"{profile.low:.9g} to {profile.high:.9g}" if profile.low is not None else "no numbers"
 
 
 Found = list[tuple[int, ColumnProfile]]
@@ -206,7 +206,10 @@ def _ordered(field: str, found: Found) -> Found:
 
 
 def _no_grade(profile: ColumnProfile) -> str:
-    return f'"{profile.name}" runs from {span(profile)}: no grade from 0 to 1, so it is not read.'
+    return (
+        f'"{profile.name}" runs from {span(profile)}: no grade from 0 to 1, so it is not read. '
+        "Rescale it, or name another column for the grade."
+    )
 
 
 def _pooled(found: Found, notes: list[str]) -> Choice:
