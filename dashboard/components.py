@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from analytics.errors import TiertuneError
 from dashboard import look, reasons, words
@@ -241,6 +242,11 @@ def verdict_badge(name: str | None) -> None:
     """Word, icon and colour of one verdict."""
     shown = words.verdict(name)
     st.badge(shown.word, icon=shown.icon, color=shown.badge, help=shown.meaning)  # type: ignore[arg-type]
+
+
+def row() -> DeltaGenerator:
+    """Controls side by side, their lower edges in one line."""
+    return st.container(horizontal=True, vertical_alignment="bottom", gap="small")
 
 
 def provenance(facts: Sequence[tuple[str, str]], *, title: str = "How sure are we?") -> None:

@@ -1,17 +1,13 @@
 """The datasets of the database on the Logs page: coverage, ladder, tiers of models, files, rename, delete."""
 
-from collections.abc import Callable
-
 import polars as pl
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from analytics.errors import TiertuneError
 from analytics.logs.prices import price_map_date
 from analytics.logs.schema import TIERS
 from analytics.logs.storage.ladder import Ladder, Pair
 from analytics.logs.store import Store
-from dashboard import components, reasons, state, tall, words
+from dashboard import changes, components, files_panel, graders_panel, reasons, state, tall, words
 
 UNKNOWN_TIER = "unknown"
 SOURCES = {"log": "the log", "price": "its price", "hand": "you"}
@@ -46,13 +42,21 @@ def datasets_table(datasets: pl.DataFrame) -> None:
 
 def dataset_tabs(store: Store, dataset: str) -> None:
     """What can be changed about the dataset that the sidebar shows."""
-    ladder, tiers, files, manage = st.tabs(["Ladder", "Tiers of models", "Files", "Rename or delete"])
+    unclear = graders_panel.question(dataset)
+    if unclear is not None:
+        components.finding("Say which grader counts", unclear)
+    graded = not state.graders(dataset).is_empty()
+    names = ["Ladder", "Tiers of models", "Files", *(["Graders"] if graded else []), "Rename or delete"]
+    ladder, tiers, files, *graders, manage = st.tabs(names)
+    for tab in graders:
+        with tab:
+            graders_panel.graders(store, dataset)
     with ladder:
         _ladder(store, dataset)
     with tiers:
         _tiers(store, dataset)
     with files:
-        _files(store, dataset)
+        files_panel.files(store, dataset)
     with manage:
         _rename(store, dataset)
         _delete(store, dataset)
@@ -110,7 +114,9 @@ def _ladder(store: Store, dataset: str) -> None:
     )
     label = "Save this ladder" if held.confirmed else "Confirm this ladder"
     if st.button(label, key=f"ladder-save-{dataset}", icon=":material/check:"):
-        _tried(lambda: store.set_ladder(dataset, pairs_of(pl.DataFrame(edited))), "The ladder is saved.")
+        changes.tried(
+            lambda: store.set_ladder(dataset, pairs_of(pl.DataFrame(edited))), "The ladder is saved."
+        )
 
 
 def _ladder_frame(held: Ladder) -> pl.DataFrame:
@@ -149,7 +155,7 @@ def _tiers(store: Store, dataset: str) -> None:
         f"List prices of {words.plain(price_map_date())}; a cost in the log goes before them. A wrong "
         "tier can be put right here."
     )
-    with _row():
+    with components.row():
         model = st.selectbox("Model", models["model"].to_list(), key=f"tier-model-{dataset}", width=320)
         tier = st.selectbox(
             "Tier",
@@ -160,32 +166,15 @@ def _tiers(store: Store, dataset: str) -> None:
         )
         pressed = st.button("Set the tier", key=f"tier-set-{dataset}", icon=":material/check:")
     if pressed and model:
-        _tried(lambda: store.set_tier(dataset, model, tier), "The tier is set.")
-
-
-def _files(store: Store, dataset: str) -> None:
-    components.table(
-        store.files(dataset),
-        {
-            "name": components.text_column("File", 250),
-            "format": components.text_column("Format", 80),
-            "loaded_at": st.column_config.DatetimeColumn("Loaded, UTC", format="YYYY-MM-DD HH:mm", width=150),
-            "read": components.number_column("Read", 90),
-            "loaded": components.number_column("Loaded", 90),
-            "rejected": components.number_column("Rejected", 90),
-            "duplicates": components.number_column("Duplicates", 96),
-        },
-        key=f"files-{dataset}",
-        alt="Files of this dataset and what became of their records",
-    )
+        changes.tried(lambda: store.set_tier(dataset, model, tier), "The tier is set.")
 
 
 def _rename(store: Store, dataset: str) -> None:
-    with _row():
+    with components.row():
         name = st.text_input("New name", dataset, key=f"name-{dataset}", max_chars=200, width=320)
         pressed = st.button("Rename", icon=":material/edit:", key=f"renamed-{dataset}")
     if pressed and name and name != dataset:
-        _tried(lambda: store.rename(dataset, name), "The dataset is renamed.", shows=name.strip())
+        changes.tried(lambda: store.rename(dataset, name), "The dataset is renamed.", shows=name.strip())
 
 
 def _delete(store: Store, dataset: str) -> None:
@@ -194,25 +183,7 @@ def _delete(store: Store, dataset: str) -> None:
         key=f"sure-{dataset}",
     )
     if st.button("Delete", key=f"delete-{dataset}", icon=":material/delete:", disabled=not sure):
-        _tried(lambda: store.delete(dataset), "The dataset is deleted.")
-
-
-def _row() -> DeltaGenerator:
-    """Controls side by side, their lower edges in one line."""
-    return st.container(horizontal=True, vertical_alignment="bottom", gap="small")
-
-
-def _tried(change: Callable[[], None], done: str, *, shows: str | None = None) -> None:
-    """Make a change and draw the page anew, with dataset ``shows``; what it refuses is said on the spot."""
-    try:
-        change()
-    except TiertuneError as error:
-        st.error(reasons.said(str(error)), icon=":material/error:")
-        return
-    if shows is not None:
-        state.open_next(shows)
-    st.toast(done, icon=":material/check:")
-    st.rerun()
+        changes.tried(lambda: store.delete(dataset), "The dataset is deleted.")
 
 
 def _period(ends: dict[str, object]) -> str:

@@ -1,17 +1,18 @@
 """One box per uploaded file on the Logs page: recognised, asked about, loading, loaded or refused."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from analytics.logs.dialects import DIALECTS
 from analytics.logs.meaning.mapping import Answers
 from analytics.logs.store import Store
-from dashboard import file_outcome, loading, mapping_editor, reasons, state, words
+from dashboard import components, file_outcome, joining_box, loading, mapping_editor, reasons, state, words
 from dashboard.loading import Task
 
 POLL_S = 0.5
-KILO, MEGA = 1e3, 1e6
+NOT_READY = "First answer or change what is said above."
 FORMATS = {"csv": "CSV", "jsonl": "JSON lines", "json": "JSON", "parquet": "Parquet"}
 
 
@@ -19,6 +20,7 @@ def file_boxes(tasks: dict[str, Task], store: Store, datasets: Sequence[str]) ->
     """Every file of this session, newest first; files that are worked on are polled until they wait."""
     if any(task.busy for task in tasks.values()):
         _working(tasks)
+    _together(list(tasks.values()), store, datasets)
     for key, task in reversed(list(tasks.items())):
         if not task.busy and file_box(task, store, datasets):
             loading.discard(task)
@@ -39,6 +41,27 @@ def _working(tasks: dict[str, Task]) -> None:
             if key in tasks and tasks[key].report is not None:
                 state.open_next(tasks[key].dataset)
         st.rerun()
+
+
+def _together(tasks: Sequence[Task], store: Store, datasets: Sequence[str]) -> None:
+    """Files that wait for nothing but the user's word, loaded into one dataset with one button."""
+    ready = [task for task in tasks if task.ready and not task.grades and task.again is None]
+    if len(ready) < 2:  # noqa: PLR2004 - one file has its own button
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="bottom", gap="small"):
+        name = st.selectbox(
+            f"{len(ready)} files are ready; into the dataset",
+            list(dict.fromkeys((ready[0].dataset, *datasets))),
+            key="together",
+            accept_new_options=True,
+            width=320,
+            help="Each is read as its own box below says.",
+        )
+        if st.button(f"Load all {len(ready)}", key="load-together", icon=":material/check:", type="primary"):
+            for task in ready:
+                task.dataset = (name or "").strip() or task.dataset
+                loading.load(task, store)
+            st.rerun()
 
 
 def file_box(task: Task, store: Store, datasets: Sequence[str]) -> bool:
@@ -92,9 +115,10 @@ def _recognised(task: Task) -> str:
     staged, proposal = task.inspection.staged, task.inspection.proposal  # type: ignore[union-attr]
     used = len({source for sources in proposal.mapping.columns.values() for source in sources})
     parts = [
-        FORMATS[staged.format] + (f", {staged.compression}" if staged.compression else ""),
+        FORMATS[staged.format]
+        + (f", {staged.compression}" if staged.compression and task.again is None else ""),
         f"{words.count(staged.read)} records",
-        _size(staged.size_bytes),
+        words.size(staged.size_bytes),
         f"{len(staged.columns)} columns, {used} used",
     ]
     return " · ".join(parts)
@@ -115,11 +139,18 @@ def _asking(task: Task, store: Store, datasets: Sequence[str]) -> None:
         if given is not None:
             _again(task, store, given)
     for refusal in filter(None, (proposal.refusal, task.message)):
-        st.error(reasons.said(refusal), icon=":material/rule:")
-    mapping_editor.mapping_table(task.inspection, key=task.key)
-    _decision(task, store, datasets, ready=not questions and not proposal.refusal)
-    if st.session_state.get(f"editing-{task.key}"):
-        changed = mapping_editor.mapping_form(task.inspection, task.answers, key=task.key)
+        st.error(reasons.said(refusal, limit=1200), icon=":material/rule:")
+    mapping_editor.mapping_table(task.inspection, key=task.key, found=task.found)
+    ready = not questions and not proposal.refusal
+    if task.again is not None:
+        _decision_again(task, store, ready=ready)
+    elif task.grades:
+        joining_box.decision(task, store, ready=ready)
+    else:
+        _decision(task, store, datasets, ready=ready)
+    if mapping_editor.editing(task.key):
+        changed = mapping_editor.dialect_picker(task.inspection, task.answers, key=task.key)
+        changed = changed or mapping_editor.mapping_form(task.inspection, task.answers, key=task.key)
         if changed is not None:
             st.session_state[f"editing-{task.key}"] = False
             _again(task, store, changed)
@@ -127,8 +158,7 @@ def _asking(task: Task, store: Store, datasets: Sequence[str]) -> None:
 
 def _decision(task: Task, store: Store, datasets: Sequence[str], *, ready: bool) -> None:
     """Into which dataset, under this mapping or another."""
-    editing = f"editing-{task.key}"
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with components.row():
         name = st.selectbox(
             "Into the dataset",
             list(dict.fromkeys((task.dataset, *datasets))),
@@ -142,13 +172,35 @@ def _decision(task: Task, store: Store, datasets: Sequence[str], *, ready: bool)
             key=f"use-{task.key}",
             icon=":material/check:",
             disabled=not ready,
-            help=None if ready else "First answer or change what is said above.",
+            help=None if ready else NOT_READY,
         ):
             task.dataset = (name or "").strip() or task.dataset
             loading.load(task, store)
             st.rerun()
-        if st.button("Change mapping", key=f"change-{task.key}", icon=":material/edit:"):
-            st.session_state[editing] = not st.session_state.get(editing, False)
+        mapping_editor.change_button(task.key)
+        if datasets and st.button(
+            "These are grades",
+            key=f"grades-{task.key}",
+            icon=":material/join:",
+            type="tertiary",
+            help="Join this file to a log that is loaded: its rows are grades of that log's answers.",
+        ):
+            _again(task, store, replace(task.answers, dialect="grades", map={}, set={}, unit={}))
+
+
+def _decision_again(task: Task, store: Store, *, ready: bool) -> None:
+    """The new mapping of a file that is loaded: use it, or change it further."""
+    with components.row():
+        if st.button(
+            "Use this mapping instead",
+            key=f"use-{task.key}",
+            icon=":material/check:",
+            disabled=not ready,
+            help=f"Replaces what this file gave to {words.plain(task.dataset)}." if ready else NOT_READY,
+        ):
+            loading.load(task, store)
+            st.rerun()
+        mapping_editor.change_button(task.key)
 
 
 def _rejects(task: Task, store: Store) -> None:
@@ -177,11 +229,3 @@ def _again(task: Task, store: Store, answers: Answers) -> None:
     task.answers = answers
     loading.read(task, store)
     st.rerun()
-
-
-def _size(content: int) -> str:
-    return (
-        f"{content / MEGA:,.1f}{words.NBSP}MB"
-        if content >= MEGA / 10
-        else f"{content / KILO:,.1f}{words.NBSP}kB"
-    )

@@ -7,7 +7,7 @@ import streamlit as st
 
 from analytics.logs.intake import FileReport
 from analytics.logs.reading.staging import Problem
-from dashboard import components, mapping_editor, reasons, state, tall, words
+from dashboard import components, joining_box, mapping_editor, reasons, state, tall, words
 from dashboard.charts import intake as intake_chart
 from dashboard.downloads import downloads
 from dashboard.loading import Task
@@ -53,18 +53,25 @@ def outcome(report: FileReport, task: Task) -> None:
     )
     if report.loaded and shown == task.dataset:
         st.page_link(OVERVIEW_PAGE, label="See what this log says", icon=":material/arrow_forward:")
+    if task.grades:
+        st.markdown(joining_box.joined(task))
+    if report.passed:
+        st.caption(passed_over(report.passed))
     for note in report.notes:
         st.caption(reasons.said(note, limit=400))
     changed = report.problems_total > report.rejected
     listed = f"{'Rejected or changed' if changed else 'Rejected'} ({words.count(report.problems_total)})"
-    mapping, rejected, missing = st.tabs(["Column mapping", listed, "What is missing"])
+    mapping, rejected, *missing = st.tabs(
+        ["Column mapping", listed, *([] if task.grades else ["What is missing"])]
+    )
     with mapping:
         if task.inspection is not None:
-            mapping_editor.mapping_table(task.inspection, key=f"done-{task.key}")
+            mapping_editor.mapping_table(task.inspection, key=f"done-{task.key}", found=task.found)
     with rejected:
         problem_table(report.problems, total=report.problems_total, key=task.key)
-    with missing:
-        gains_table(report.mapping, key=task.key)
+    for tab in missing:
+        with tab:
+            gains_table(report.mapping, key=task.key)
 
 
 def sentence(report: FileReport) -> str:
@@ -79,6 +86,17 @@ def sentence(report: FileReport) -> str:
         verb = "has" if report.confidence_set_null == 1 else "have"
         text += f". {rows} {verb} no confidence that is a number from 0 to 1."
     return text
+
+
+def passed_over(passed: Mapping[str, int]) -> str:
+    """Records that are no model call of the user's, with the reasons, most frequent first."""
+    total = sum(passed.values())
+    parts = [
+        f"{words.count(number)} {words.plain(reason, limit=160)}"
+        for reason, number in sorted(passed.items(), key=lambda item: -item[1])
+    ]
+    verb = "was" if total == 1 else "were"
+    return f"Beside these, {words.plural(total, 'record')} {verb} passed over: {'; '.join(parts)}."
 
 
 def problem_table(problems: Sequence[Problem], *, total: int, key: str) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path, PureWindowsPath
 from typing import BinaryIO, Literal
 
 from analytics.errors import SchemaError, TiertuneError
-from analytics.logs import intake
+from analytics.logs import intake, revision
 from analytics.logs.intake import FileReport, Inspection
 from analytics.logs.meaning.convert import Converted
 from analytics.logs.meaning.mapping import Answers, signature
@@ -28,7 +28,8 @@ ACCEPT = "--accept-rejects"
 BUSY = ("reading", "loading")
 STOPPED = "Stopped. Nothing of this file was loaded."
 UNEXPECTED = (
-    "This file could not be loaded, for a reason that only the server's log tells. Nothing was loaded."
+    "Something went wrong that only the server's log tells. Under Datasets stands what is loaded; the same "
+    "file can be loaded again, and counts once."
 )
 ENDINGS = (".gz", ".zst", ".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
 NAME_LENGTH = 80
@@ -57,6 +58,8 @@ class Task:
         message: Why it failed or was refused.
         storing: Whether its rows are being stored, in one step that cannot be stopped half-way.
         ending: Set when the user stops the task.
+        again: File id of a loaded file that is being read once more; None for an upload.
+        found: Why a field was mapped for the user, by field: so an id that matches a log.
     """
 
     key: str
@@ -74,6 +77,21 @@ class Task:
     message: str = ""
     storing: bool = False
     ending: threading.Event = field(default_factory=threading.Event)
+    again: str | None = None
+    found: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it waits for nothing but the user's word to load it."""
+        if self.stage != "asking" or self.inspection is None or self.message:
+            return False
+        staged, proposal = self.inspection.staged, self.inspection.proposal
+        return not (staged.questions or proposal.questions or proposal.refusal)
+
+    @property
+    def grades(self) -> bool:
+        """Whether the file holds grades, to be joined to a log that is loaded."""
+        return self.inspection is not None and self.inspection.proposal.mapping.form == "grades"
 
     @property
     def busy(self) -> bool:
@@ -114,6 +132,21 @@ def spilled(content: BinaryIO, name: str, *, folder: Path) -> Task:
     return Task(key, name, path, path.stat().st_size, dataset_name(name))
 
 
+def reopened(store: Store, dataset: str, file_id: str, name: str) -> Task:
+    """A task that reads a loaded file once more, to give it another mapping.
+
+    Args:
+        store: Where it is loaded.
+        dataset: Name of its dataset.
+        file_id: SHA-256 of its content.
+        name: Its name as it was uploaded.
+    """
+    key = uuid.uuid4().hex
+    home = store.staging / key
+    home.mkdir(mode=0o700, parents=True)
+    return Task(key, name, home / key, 0, dataset, again=file_id)
+
+
 def dataset_name(file_name: str) -> str:
     """The name that a dataset gets unless the user says otherwise: the file's without its endings."""
     name = PureWindowsPath(file_name).name
@@ -132,7 +165,6 @@ def load(task: Task, store: Store) -> None:
 
     More than a tenth rejected stops at the stage ``rejects``; ``accept`` goes on from there.
     """
-    task.converted = None
     _start(task, "loading", lambda: _load(task, store))
 
 
@@ -178,18 +210,34 @@ def _worked(task: Task, work: Callable[[], None]) -> None:
 
 
 def _read(task: Task, store: Store) -> None:
+    first = task.inspection is None
     if task.inspection is not None:
         task.inspection.discard()
-    task.inspection = intake.inspect(
-        task.path,
-        name=task.name,
-        answers=task.answers,
-        workdir=task.path.parent,
-        remembered=store.saved_mapping,
-        keep=store.keeps_files,
-        progress=_counter(task),
-        cancelled=task.ending.is_set,
-    )
+    if task.again is not None:
+        task.inspection = revision.inspect_again(
+            store,
+            task.dataset,
+            task.again,
+            answers=None if first else task.answers,
+            workdir=task.path.parent,
+            progress=_counter(task),
+            cancelled=task.ending.is_set,
+        )
+        task.answers = task.inspection.answers
+    else:
+        task.inspection = intake.inspect(
+            task.path,
+            name=task.name,
+            answers=task.answers,
+            workdir=task.path.parent,
+            remembered=store.saved_mapping,
+            keep=store.keeps_files,
+            progress=_counter(task),
+            cancelled=task.ending.is_set,
+        )
+    task.converted = None
+    if task.grades and not (task.inspection.staged.questions or task.inspection.proposal.refusal):
+        task.converted = _converted(task)  # what it says is matched with a log before the user decides
     task.stage = "asking"
 
 
@@ -198,26 +246,25 @@ def _load(task: Task, store: Store) -> None:
     if inspection is None:
         raise ValueError("A file is read before it is loaded.")
     mapping = inspection.proposal.mapping
-    if task.converted is None:
-        task.converted = intake.convert(
-            inspection,
-            mapping,
-            prices=task.answers.prices,
-            progress=_counter(task),
-            cancelled=task.ending.is_set,
-        )
+    task.converted = task.converted or _converted(task)
     if task.ending.is_set():
         raise intake.Cancelled(STOPPED)
-    task.storing = True
     try:
-        task.report = intake.loaded(
-            store,
-            task.dataset,
-            inspection,
-            mapping,
-            task.converted,
-            answers=task.answers,
-        )
+        if task.again is not None:
+            task.report = revision.read_again(
+                store,
+                task.dataset,
+                inspection,
+                task.converted,
+                answers=task.answers,
+                progress=_counter(task),
+                cancelled=task.ending.is_set,
+            )
+        else:
+            task.storing = True
+            task.report = intake.loaded(
+                store, task.dataset, inspection, mapping, task.converted, answers=task.answers
+            )
     except SchemaError as error:
         # The refusal names the flag that answers it; on the page a button does.
         task.message, task.stage = str(error), "rejects" if ACCEPT in str(error) else "asking"
@@ -227,6 +274,19 @@ def _load(task: Task, store: Store) -> None:
     store.save_mapping(signature(inspection.staged.columns), mapping.to_json())
     task.stage = "done"
     shutil.rmtree(task.path.parent, ignore_errors=True)
+
+
+def _converted(task: Task) -> Converted:
+    inspection = task.inspection
+    if inspection is None:
+        raise ValueError("A file is read before it is converted.")
+    return intake.convert(
+        inspection,
+        inspection.proposal.mapping,
+        prices=task.answers.prices,
+        progress=_counter(task),
+        cancelled=task.ending.is_set,
+    )
 
 
 def _counter(task: Task) -> Callable[[int, str], None]:

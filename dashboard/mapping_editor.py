@@ -5,42 +5,56 @@ All of it ends in ``Answers``, the same that a command's flags make, so that pag
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import polars as pl
 import streamlit as st
 
+from analytics.logs.dialects import DIALECTS
 from analytics.logs.intake import Inspection
 from analytics.logs.meaning.mapping import Answers, Guess, Mapping
 from analytics.logs.reading.staging import Question
 from analytics.logs.schema import TABLES
-from dashboard import components, reasons, words
+from dashboard import components, reasons, unit_pickers, words
+from dashboard.unit_pickers import Scale
 
 CERTAINTY = {"sure": "Sure", "check": "Check", "missing": "Missing"}
 CHIPS = {"Sure": "#0F9D7433", "Check": "#C2570C33", "Missing": "#7A819033"}
 NOT_READ = "not in this file"
 JOINED = ("request_id",)
+AS_RECOGNISED = "as it is recognised"
 CONSTANTS = {
     "decisions": (
         *("fast_model", "strong_model", "fast_cost_usd", "strong_cost_usd"),
         *("policy_kind", "confidence_kind"),
     ),
     "calls": ("model", "task_category", "policy_kind", "confidence_kind"),
+    "grades": ("grader", "correct_source", "model", "side"),
 }
-TIME_UNITS = ("iso", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns")
-DURATION_UNITS = ("s", "ms", "us", "ns")
-MONEY_UNITS = ("usd", "cents")
-CONFIDENCE_UNITS = ("fraction", "percent", "logprob")
 
 
-def mapping_table(inspection: Inspection, *, key: str) -> None:
-    """The guesses: field, certainty, source, three values, reason."""
+def mapping_table(inspection: Inspection, *, key: str, found: dict[str, str] | None = None) -> None:
+    """The guesses: field, certainty, source, three values, reason.
+
+    Args:
+        inspection: The file.
+        key: Unique on the page.
+        found: Reasons for fields that were chosen for the user beyond what the file itself tells.
+    """
     proposal = inspection.proposal
+    guesses = [
+        replace(guess, certainty="check", why=(found or {})[guess.field])
+        if guess.field in (found or {}) and guess.sources
+        else guess
+        for guess in proposal.guesses
+    ]
     frame = pl.DataFrame(
-        [_row(guess, proposal.mapping) for guess in proposal.guesses],
+        [_row(guess, proposal.mapping) for guess in guesses],
         schema={
             "field": pl.String,
             "guess": pl.List(pl.String),
             "from": pl.String,
+            "unit": pl.String,
             "values": pl.String,
             "why": pl.String,
         },
@@ -48,14 +62,15 @@ def mapping_table(inspection: Inspection, *, key: str) -> None:
     components.table(
         frame,
         {
-            "field": components.text_column("tiertune field", 176),
-            "guess": components.chip_column("Guess", 92, CHIPS),
-            "from": components.text_column("Read from", 224),
-            "values": components.text_column("Three values", 214),
-            "why": components.text_column("Why", 226),
+            "field": components.text_column("tiertune field", 168),
+            "guess": components.chip_column("Guess", 84, CHIPS),
+            "from": components.text_column("Read from", 188),
+            "unit": components.text_column("Read as", 116),
+            "values": components.text_column("Three values", 172),
+            "why": components.text_column("Why", 204),
         },
         key=f"mapping-{key}",
-        alt="Which column each field is read from, with three values and the reason",
+        alt="Which column each field is read from and in which unit, with three values and the reason",
     )
     if proposal.unused:
         st.caption(f"Not read: {words.listing(proposal.unused, limit=12)}.")
@@ -72,7 +87,7 @@ def question_form(questions: Sequence[Question], answers: Answers, *, key: str) 
                     reasons.said(question.text, limit=80),
                     question.options,
                     key=f"question-{key}-{index}",
-                    format_func=lambda option: words.plain(str(option)),
+                    format_func=partial(_option, question.kind),
                     label_visibility="collapsed",
                     horizontal=True,
                 )
@@ -109,12 +124,12 @@ def mapping_form(inspection: Inspection, answers: Answers, *, key: str) -> Answe
         sources = _source_pickers(likely, mapping, columns, key=key)
         with st.expander("More fields"):
             sources |= _source_pickers(others, mapping, columns, key=key)
-        units = _unit_pickers(mapping, key=key)
+        scale = unit_pickers.pickers(mapping, key=key)
         constants = _constant_inputs(mapping, key=key)
         text = st.checkbox("Load prompts and answers too", answers.keep_text, key=f"text-{key}")
         if not st.form_submit_button("Use these columns", icon=":material/check:", key=f"edited-{key}"):
             return None
-    return edited(answers, mapping, sources=sources, units=units, constants=constants, keep_text=text)
+    return edited(answers, mapping, sources=sources, scale=scale, constants=constants, keep_text=text)
 
 
 def edited(
@@ -122,7 +137,7 @@ def edited(
     mapping: Mapping,
     *,
     sources: dict[str, tuple[str, ...]],
-    units: dict[str, str],
+    scale: Scale,
     constants: dict[str, str],
     keep_text: bool,
 ) -> Answers:
@@ -132,12 +147,12 @@ def edited(
         answers: Given so far.
         mapping: What the form started from; a field that was not touched is not pinned.
         sources: Field -> source columns; empty for none.
-        units: Field -> unit.
+        scale: Units, decimal mark and order of dates.
         constants: Field -> text; empty for none.
         keep_text: Whether prompts and answers are loaded.
     """
     moved = {name: found for name, found in sources.items() if found != mapping.columns.get(name, ())}
-    changed = {name: unit for name, unit in units.items() if unit != mapping.units.get(name)}
+    changed = {name: unit for name, unit in scale.units.items() if unit != mapping.units.get(name)}
     stated = {name: text for name, text in constants.items() if text and text != mapping.constants.get(name)}
     kept = {name: text for name, text in answers.set.items() if constants.get(name, text)}
     return replace(
@@ -145,19 +160,52 @@ def edited(
         map={**answers.map, **moved},
         unit={**answers.unit, **changed},
         set={**kept, **stated},
+        decimal=answers.decimal if scale.decimal == mapping.decimal else scale.decimal,
+        dates=answers.dates if scale.dates == mapping.dates else scale.dates,
         keep_text=keep_text,
     )
 
 
-def unit_options(field: str) -> tuple[str, ...]:
-    """Units that a source of this field may have; empty where there is only one."""
-    if field == "ts":
-        return TIME_UNITS
-    if field == "confidence":
-        return CONFIDENCE_UNITS
-    if field.endswith("_usd"):
-        return MONEY_UNITS
-    return DURATION_UNITS if field.endswith(("latency_s", "ttft_s")) else ()
+def change_button(key: str) -> None:
+    """Opens and closes the form with every field, while ``editing(key)``."""
+    if st.button("Change mapping", key=f"change-{key}", icon=":material/edit:"):
+        st.session_state[f"editing-{key}"] = not editing(key)
+
+
+def editing(key: str) -> bool:
+    """Whether the form with every field is open."""
+    return bool(st.session_state.get(f"editing-{key}", False))
+
+
+def dialect_picker(inspection: Inspection, answers: Answers, *, key: str) -> Answers | None:
+    """Of which shape the file is, where it was recognised wrongly; the new answers once another is chosen.
+
+    What was said about columns goes with the shape that had them.
+    """
+    options = [None, *DIALECTS]
+    chosen = st.selectbox(
+        "Read the file as",
+        options,
+        options.index(answers.dialect),
+        format_func=lambda name: AS_RECOGNISED if name is None else DIALECTS[name].title,
+        key=f"dialect-{key}-{inspection.folder.name}",
+        width=420,
+    )
+    if chosen == answers.dialect:
+        return None
+    return Answers(dialect=chosen, encoding=answers.encoding, keep_text=answers.keep_text)
+
+
+_OWN_OPTIONS: dict[str, dict[str, str]] = {
+    "unit": unit_pickers.WORDS,
+    "dates": unit_pickers.ORDERS,
+    "decimal": unit_pickers.MARKS,
+}
+
+
+def _option(kind: str, option: str) -> str:
+    """An answer to choose, in words where it is one of our own."""
+    return words.plain(_OWN_OPTIONS.get(kind, {}).get(option, option))
 
 
 def _row(guess: Guess, mapping: Mapping) -> dict[str, object]:
@@ -167,6 +215,7 @@ def _row(guess: Guess, mapping: Mapping) -> dict[str, object]:
         "field": guess.field,
         "guess": [CERTAINTY[guess.certainty]],
         "from": source,
+        "unit": unit_pickers.shown(mapping, guess.field) or "—",
         "values": " · ".join(guess.samples) or "—",
         "why": guess.why,
     }
@@ -192,27 +241,6 @@ def _source_pickers(
                 format_func=lambda column: NOT_READ if column is None else column,
             )
             chosen[name] = () if shown is None else (shown,)
-    return chosen
-
-
-def _unit_pickers(mapping: Mapping, *, key: str) -> dict[str, str]:
-    fields = [name for name in mapping.columns if unit_options(name)]
-    chosen: dict[str, str] = {}
-    if not fields:
-        return chosen
-    st.caption("Units of the columns as they stand in the file")
-    with st.grid(3, min_column_width=200):
-        for name in fields:
-            options = unit_options(name)
-            now = mapping.units.get(name, options[0])
-            shown = st.selectbox(
-                f"{name} is in",
-                options if now in options else (*options, now),
-                options.index(now) if now in options else len(options),
-                key=f"unit-{key}-{name}",
-            )
-            if name in mapping.units or shown != options[0]:
-                chosen[name] = shown
     return chosen
 
 

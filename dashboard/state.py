@@ -6,6 +6,7 @@ its version, so that a loaded file makes them stale at once. Old versions leave 
 
 import datetime as dt
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import polars as pl
 import streamlit as st
 
 from analytics.errors import TiertuneError
+from analytics.logs import recovery
 from analytics.logs.store import Store
 from analytics.policy import Goal
 from analytics.tuning.curve import Curve
@@ -24,6 +26,7 @@ from analytics.tuning.log import Log, Selection, read_log, select
 from dashboard import goal_words, reasons, words
 
 DATABASE = "TIERTUNE_DB"
+KEEP_FILES = "TIERTUNE_KEEP_FILES"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +64,38 @@ def database() -> str:
 def store() -> Store:
     """The open store; take a fresh ``.cursor()`` per use, and never keep one.
 
+    A damaged one is opened again: it is set aside, and what was kept of its files is loaded into a new one.
+
     Raises:
         TiertuneError: Another process has the database open.
     """
-    return _store(database())
+    path = database()
+    if _store(path).damaged:
+        with _reopening:  # whoever else noticed waits, and then finds a sound one
+            if _store(path).damaged:
+                _store.clear(path)
+    return _store(path)
 
 
-@st.cache_resource(show_spinner=False, max_entries=2, on_release=lambda held: held.close())
+_reopening = threading.Lock()
+
+
+@st.cache_resource(
+    show_spinner="Opening the logs", show_time=True, max_entries=2, on_release=lambda held: held.close()
+)
 def _store(path: str) -> Store:
-    return Store.open(Path(path) if path else None)
+    opened = Store.open(Path(path) if path else None, keep=keeps_files())
+    try:
+        recovery.recover(opened)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def keeps_files() -> bool:
+    """Whether files are kept as they are loaded; the environment can switch that off."""
+    return os.environ.get(KEEP_FILES, "1") != "0"
 
 
 def catalogue() -> pl.DataFrame:
@@ -80,6 +106,16 @@ def catalogue() -> pl.DataFrame:
 def facts(dataset: str) -> dict[str, Any]:
     """The catalogue row of one dataset."""
     return catalogue().row(by_predicate=pl.col("name") == dataset, named=True)
+
+
+def graders(dataset: str) -> pl.DataFrame:
+    """The graders of the grades joined to a dataset, see ``Store.graders``."""
+    return _graders(database(), dataset, int(facts(dataset)["version"]))
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _graders(path: str, dataset: str, version: int) -> pl.DataFrame:  # noqa: ARG001 - cache key
+    return _store(path).graders(dataset)
 
 
 def view() -> View | None:

@@ -17,6 +17,7 @@ UNCATEGORISED = "Uncategorised"
 NEVER = "never escalate"
 STRONG_ONLY = "always strong"
 MINUS = "\u2212"
+KILO, MEGA = 1e3, 1e6
 NBSP = "\u00a0"
 DASH = "\u2013"
 POINT = 100.0  # percentage points in one
@@ -137,6 +138,13 @@ def amount(value: float | None) -> str:
 def plural(value: int, noun: str, many: str | None = None) -> str:
     """``3 categories``: the number and the noun in the right form."""
     return f"{count(value)}{NBSP}{noun if value == 1 else many or noun + 's'}"
+
+
+def size(content: int) -> str:
+    """Bytes as ``12.3 MB`` or ``4.5 kB``."""
+    if content >= MEGA / 10:
+        return f"{content / MEGA:,.1f}{NBSP}MB"
+    return f"{content / KILO:,.1f}{NBSP}kB"
 
 
 def signed(text: str) -> str:

@@ -6,11 +6,13 @@ from what was kept and stored anew in one transaction.
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 from analytics.errors import SchemaError
 from analytics.logs import intake
 from analytics.logs.inspection import Inspection
 from analytics.logs.meaning.answers import Answers, Mapping
+from analytics.logs.meaning.convert import Converted
 from analytics.logs.reading.staging import PLACES, Problem
 from analytics.logs.reports import refuse_many_rejects
 from analytics.logs.storage.arrivals import Arrival
@@ -58,6 +60,7 @@ def inspect_again(
     file_id: str,
     *,
     answers: Answers | None = None,
+    workdir: Path | None = None,
     progress: Progress | None = None,
     cancelled: Cancel | None = None,
 ) -> Inspection:
@@ -68,6 +71,7 @@ def inspect_again(
         dataset: Name of its dataset.
         file_id: SHA-256 of its content.
         answers: What the user says now; None: what was said when it was loaded.
+        workdir: Private folder within ``Store.staging`` in which a new one is made; by default itself.
         progress: Called with the records read and the stage.
         cancelled: Polled; true stops the work.
 
@@ -82,7 +86,7 @@ def inspect_again(
         store.kept(file_id),  # type: ignore[arg-type]
         name=file.name,
         answers=answers or intake.replaying(Answers.from_json(file.answers), mapping),
-        workdir=store.staging,
+        workdir=workdir or store.staging,
         remembered=lambda _: file.mapping,
         trusted=True,
         progress=progress,
@@ -94,6 +98,7 @@ def read_again(
     store: Store,
     dataset: str,
     inspection: Inspection,
+    converted: Converted | None = None,
     *,
     answers: Answers,
     progress: Progress | None = None,
@@ -105,6 +110,7 @@ def read_again(
         store: Where it is loaded.
         dataset: Name of its dataset.
         inspection: Of the file, from ``inspect_again``.
+        converted: Its rows by that proposal, if that is done already.
         answers: What the user said about it now.
         progress: Called with records and stage.
         cancelled: Polled; true stops the work before anything is changed.
@@ -114,9 +120,10 @@ def read_again(
         Cancelled: Stopped; nothing was changed.
     """
     mapping, changed = inspection.proposal.mapping, inspection.staged.file_id
-    converted = intake.convert(
-        inspection, mapping, prices=answers.prices, progress=progress, cancelled=cancelled
-    )
+    if converted is None:
+        converted = intake.convert(
+            inspection, mapping, prices=answers.prices, progress=progress, cancelled=cancelled
+        )
     arrival = intake.arrived(inspection, mapping, converted, answers=answers)
 
     def judge(conflicts: list[Problem]) -> None:

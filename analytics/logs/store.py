@@ -145,6 +145,10 @@ class Store:
         """Whether files are kept as they are loaded."""
         return self._kept is not None
 
+    def size_bytes(self) -> int:
+        """Bytes of the database on the disk; 0 if somebody deleted it meanwhile."""
+        return self._path.stat().st_size if self._path.exists() else 0
+
     def kept_bytes(self) -> int:
         """Bytes of the kept files on the disk."""
         return 0 if self._kept is None else self._kept.size_bytes()
@@ -259,9 +263,9 @@ class Store:
             StoreError: The disk is full.
         """
         dataset = _dataset_name(dataset)
-        if raw is not None and self._kept is not None:
-            self._kept.keep(arrival.file_id, raw)
         with self._transaction() as cursor:
+            if raw is not None and self._kept is not None:  # here, as any other transaction would forget it
+                self._kept.keep(arrival.file_id, raw)
             if catalogue.has_file(cursor, dataset, arrival.file_id):
                 return Ingested(0, catalogue.rows_in(cursor, arrival.typed))
             catalogue.require_form(cursor, dataset, arrival.form, badge)
@@ -479,13 +483,14 @@ class Store:
         Whatever happens in between, nothing that was acknowledged is missing from the recipe, and nothing
         comes back that was forgotten.
         """
-        with self._writing, self._watched(), transaction(self._connection) as cursor:
-            yield cursor
-            recipe = recipes.recipe_of(cursor)
-            if forgets:
+        with self._writing, self._watched():
+            with transaction(self._connection) as cursor:
+                yield cursor
+                recipe = recipes.recipe_of(cursor)
+                if forgets:
+                    self._write_recipe(recipe)
+            if not forgets:
                 self._write_recipe(recipe)
-        if not forgets:
-            self._write_recipe(recipe)
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:

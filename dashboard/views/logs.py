@@ -2,7 +2,17 @@
 
 import streamlit as st
 
-from dashboard import components, datasets_panel, file_boxes, loading, log_guide, state, story_logs, words
+from dashboard import (
+    components,
+    copies,
+    datasets_panel,
+    file_boxes,
+    loading,
+    log_guide,
+    state,
+    story_logs,
+    words,
+)
 
 QUESTION = "What have I loaded, and what was rejected?"
 TYPES = ["csv", "tsv", "txt", "jsonl", "ndjson", "json", "parquet", "gz", "zst"]
@@ -13,14 +23,18 @@ with components.explained(QUESTION):
 tasks: dict[str, loading.Task] = st.session_state.setdefault("_tasks", {})
 
 components.title_block(QUESTION, story_logs.answer(datasets, list(tasks.values())))
+copies.recovered(store)
 round_number = st.session_state.setdefault("_uploads", 0)
+folder = st.session_state.get("whole-folder", False)
 uploads = st.file_uploader(
-    "Add log files",
+    "Add a folder of log files" if folder else "Add log files",
     type=TYPES,
-    accept_multiple_files=True,
-    key=f"uploader-{round_number}",
-    help="One row per request or per model call. The format is read from the content, not from the name.",
+    accept_multiple_files="directory" if folder else True,
+    key=f"uploader-{round_number}-{folder}",
+    help="What your gateway or tracing tool exports, or a table with one row per request or model call. The "
+    "format is read from the content, not from the name.",
 )
+st.toggle("A whole folder", key="whole-folder", help="Every log file in it, those in folders inside as well.")
 if uploads:
     for upload in uploads:
         with components.explained():
@@ -47,6 +61,9 @@ else:
     if view is not None:
         components.section(f"About {words.plain(view.dataset, limit=32)}")
         datasets_panel.dataset_tabs(store, view.dataset)
+
+    with st.expander("Backup of all datasets", icon=":material/save:"):
+        copies.backup(store)
 
 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
     log_guide.template_button(key="template")

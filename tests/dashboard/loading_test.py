@@ -9,6 +9,7 @@ from analytics.logs.meaning.mapping import Answers, Mapping
 from analytics.logs.reading.staging import Question
 from analytics.logs.store import Store
 from dashboard import loading, mapping_editor
+from dashboard.unit_pickers import Scale
 
 CSV = b"""request_id,category,model,confidence,correct,cost_usd
 r1,law,m-small,0.9,1,0.001
@@ -112,7 +113,7 @@ def test_fields_that_were_not_touched_are_not_pinned():
         Answers(),
         MAPPING,
         sources=dict(MAPPING.columns),
-        units={"latency_s": "s"},
+        scale=Scale({"latency_s": "s"}, ".", None),
         constants={},
         keep_text=False,
     )
@@ -124,7 +125,7 @@ def test_changed_sources_units_and_constants_become_answers():
         Answers(set={"model": "old"}),
         MAPPING,
         sources={"request_id": (), "latency_s": ("ms",), "ts": ("when",)},
-        units={"latency_s": "ms"},
+        scale=Scale({"latency_s": "ms"}, ",", "dmy"),
         constants={"model": "", "policy_kind": "predictive"},
         keep_text=True,
     )
@@ -132,5 +133,7 @@ def test_changed_sources_units_and_constants_become_answers():
         map={"request_id": (), "ts": ("when",)},
         unit={"latency_s": "ms"},
         set={"policy_kind": "predictive"},
+        decimal=",",
+        dates="dmy",
         keep_text=True,
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,8 +22,8 @@ ROWS = re.compile(r"(?i)\b(decisions|calls)\b")
 class Recorded:
     """A cursor that notes every statement."""
 
-    def __init__(self, cursor: Any, statements: list[str]) -> None:
-        self._cursor, self._statements = cursor, statements
+    def __init__(self, opened: AbstractContextManager[Any], statements: list[str]) -> None:
+        self._opened, self._statements = opened, statements
 
     def execute(self, statement: str, *parameters: Any) -> Any:
         self._statements.append(statement)
@@ -33,10 +34,11 @@ class Recorded:
         return self._cursor.sql(statement, **parameters)
 
     def __enter__(self) -> Self:
+        self._cursor = self._opened.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._cursor.close()
+    def __exit__(self, *raised: object) -> None:
+        self._opened.__exit__(*raised)
 
     def __getattr__(self, name: str) -> Any:
         if name in ("query", "table", "executemany"):

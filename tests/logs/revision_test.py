@@ -25,7 +25,7 @@ def write(folder, name, requests, **more):
 def contents(store):
     calls = rows(store, "SELECT * EXCLUDE dataset FROM calls WHERE dataset = 'd' ORDER BY ALL")
     made = rows(store, "SELECT * EXCLUDE dataset FROM decisions WHERE dataset = 'd' ORDER BY ALL")
-    files = store.files("d").drop("loaded_at", "position").sort("name").to_dicts()
+    files = store.files("d").drop("loaded_at", "position", "notes").sort("name").to_dicts()
     return calls, made, files, store.ladder("d")
 
 
@@ -98,6 +98,8 @@ def test_a_file_read_again_has_its_new_mapping_in_its_old_place(opened, paths, t
     with Store.open(tmp_path / "other.duckdb") as other:
         load(other, paths[0])
         intake.load(other, "d", [paths[1]], answers)
+        with other.cursor() as cursor:  # or the third would be read like the second
+            cursor.execute("DELETE FROM mappings")
         load(other, paths[2])
         other.set_ladder("d", [Pair(None, "m-small", "m-huge")])
         expected = contents(other)

@@ -8,6 +8,11 @@ from collections.abc import Iterable
 
 from analytics.logs.dialects import (
     call_level,
+    flat_batches,
+    flat_gateways,
+    flat_inferences,
+    flat_runs,
+    flat_traces,
     grade_table,
     langfuse,
     langfuse_scores,
@@ -25,6 +30,11 @@ TOOLS: tuple[Dialect, ...] = (
     *otel.DIALECTS,
     *phoenix.DIALECTS,
     *litellm.DIALECTS,
+    *flat_gateways.DIALECTS,
+    *flat_batches.DIALECTS,
+    *flat_inferences.DIALECTS,
+    *flat_runs.DIALECTS,
+    *flat_traces.DIALECTS,
 )
 TABLES: tuple[Dialect, ...] = (router_record.DIALECT, wide.DIALECT, call_level.DIALECT)
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (*TOOLS, *TABLES, grade_table.DIALECT)}

@@ -82,6 +82,7 @@ class Dialect:
         tails: Whether the last step of a dotted path may stand for a field where the whole does not.
         kinds: Kind of confidence that a plain name holds.
         refusal: Why no file of this shape can be loaded, and what to load instead; null if it can.
+        note: What to know of every file of this shape, as a sentence; null if nothing.
         units: Units that this shape fixes, by canonical field or by plain name of a column.
         of_served: Plain names of columns that speak of the served answer only; a kept answer is the fast
             one, so they are blanked where the request was escalated.
@@ -107,6 +108,7 @@ class Dialect:
     tails: bool = True
     kinds: Mapping[str, str] = field(default_factory=dict)
     refusal: str | None = None
+    note: str | None = None
     units: Mapping[str, str] = field(default_factory=dict)
     of_served: frozenset[str] = frozenset()
     one_side: bool = False

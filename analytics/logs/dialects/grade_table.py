@@ -16,9 +16,9 @@ _OWN = ranked(
         "side": ("route", "answered_by"),
         "grader": (
             "score_name", "metric", "metric_name", "name", "key", "grader_name", "evaluator", "judge",
-            "annotator", "rater",
+            "annotator", "rater", "reviewer", "rated_by", "graded_by", "who",
         ),
-        "correct": ("value", "score_value", "rating", "feedback", "vote", "thumbs"),
+        "correct": ("value", "score_value", "rating", "feedback", "vote", "thumbs", "verdict"),
     }
 )  # fmt: skip
 _SHARED = ("request_id", "unit_id", "ts", "correct", "correct_source", "sampling_probability", "attributes")

@@ -65,22 +65,9 @@ _PATHS = {
     "prompt": ("input",),
     "answer": ("output",),
 }
-# What a name in metadata or tags may stand for; times, costs and tokens are Langfuse's own.
-_USERS = frozenset(
-    {"request_id", "task_category", "segment", "policy_kind", "confidence", "confidence_kind", "threshold"}
-    | {"propensity", "sampling_probability", "router_cost_usd", "router_latency_s", "unit_id", "experiment"}
-    | {"arm", "served", "shadow", "cache_hit", "tier", "effort", "correct", "correct_source"}
-)
-
-
-def _said(name: str) -> Match | None:
-    """Field and rank of a name that a user of Langfuse gave."""
-    found = ("task_category", 1) if name == "cat" else call_level.match(name)
-    return found if found and found[0] in _USERS else None
-
 
 _named_path = by_path(
-    _PATHS, free=("metadata.attributes", "metadata", "trace_metadata", "tags"), generic=_said
+    _PATHS, free=("metadata.attributes", "metadata", "trace_metadata", "tags"), generic=call_level.of_users
 )
 
 

@@ -198,11 +198,11 @@ def _models(attributes: Attributes) -> tuple[str | None, str | None, str | None]
         answered = named if isinstance(named, str) and named != asked else None
     if asked is None or answered is None:
         return asked, answered, answered or asked
-    name = asked if _is_version(answered, asked) else answered
+    name = asked if is_version(answered, asked) else answered
     return asked, name, name
 
 
-def _is_version(answered: str, asked: str) -> bool:
+def is_version(answered: str, asked: str) -> bool:
     """Whether one name is the other with a date or the like behind it; prefixes of providers do not count."""
     long, short = answered.lower(), asked.lower().rpartition("/")[2]
     long = long if long.startswith(short) else long.rpartition("/")[2]

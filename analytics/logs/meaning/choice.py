@@ -1,29 +1,19 @@
 """Which column a field is read from: by name, then by how well the values fit."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from analytics.logs import prices
 from analytics.logs.dialects.dialect import WEAK, Dialect, plain
+from analytics.logs.meaning import value_tests
 from analytics.logs.meaning.keys import OF_REQUEST, field_of
 from analytics.logs.meaning.profile import ColumnProfile
+from analytics.logs.meaning.value_tests import FEW, WHY, grade_scale, kind, shortened, span
 from analytics.logs.schema import TABLES
 
 Certainty = Literal["sure", "check", "missing"]
-Scale = Literal["grade", "percent", "mixed", "other"]
 
-WHY = 30
 SAID, AGAIN = "You said so", "Confirmed before"
-FEW = 0.01
-_TEN = 10.0
-_NO_CATEGORY = frozenset(
-    {"provider", "region", "country", "language", "lang", "locale", "status", "error", "metric", "version"}
-    | {"env", "environment", "host", "answer", "response", "output", "prompt", "completion", "model"}
-    | {"grader", "judge", "letter", "choice", "finish", "stop"}
-)
-_CATEGORIES = (2, 200)
-_PER_CATEGORY = 5
 _DIFFERENT = (20, 200)
 _HALF = 0.5
 _TEXTS = ("prompt", "answer")
@@ -72,7 +62,7 @@ def choices(
         chosen[field] = _pooled(found, notes) if pooled else _best(field, found, notes)
     _extra(dialect, chosen, profiles)
     _identify(chosen, [profile for _, profile in candidates.get("request_id", [])], notes)
-    _by_values(dialect, chosen, profiles)
+    _by_values(dialect, chosen, profiles, notes)
     return chosen, notes
 
 
@@ -82,23 +72,6 @@ def drop_unfit(dialect: Dialect, chosen: dict[str, Choice], *, kept: Container[s
         lead, sources = chosen.get(leader), chosen[field].sources if field in chosen else ()
         if lead and lead.sources and field not in kept and not _fit(dialect, lead.sources[0], sources):
             del chosen[field]
-
-
-def grade_scale(profile: ColumnProfile) -> Scale:
-    """Whether a column holds grades from 0 to 1 or words, percent, both, or something else (1 to 10)."""
-    if profile.numbers + profile.words_yes_no == 0:
-        return "other"
-    outside = profile.hundred + profile.over_hundred + profile.negative
-    if outside <= FEW * profile.numbers:
-        return "grade"
-    if profile.over_hundred + profile.negative > FEW * profile.numbers or (profile.high or 0) <= _TEN:
-        return "other"
-    return "mixed" if profile.inner > FEW * profile.numbers else "percent"
-
-
-def span(profile: ColumnProfile) -> str:
-    """The range of a column's numbers in words."""
-    return f"{profile.low:.9g} to {profile.high:.9g}" if profile.low is not None else "no numbers"
 
 
 Found = list[tuple[int, ColumnProfile]]
@@ -193,11 +166,11 @@ def _best(field: str, found: Found, notes: list[str]) -> Choice:
     if rivals and field != "request_id":
         others = ", ".join(profile.name for profile in rivals)
         notes.append(f"{field} is read from {best.name}; it could also be {others} (--map {field}=COLUMN).")
-        return Choice((best.name,), "check", _short(f"{_kind(best)}; first of {len(rivals) + 1}"))
+        return Choice((best.name,), "check", shortened(f"{kind(best)}; first of {len(rivals) + 1}"))
     if best.filled == 0:
         return Choice((best.name,), "check", "Empty column")
     if rank >= WEAK:
-        return Choice((best.name,), "check", _kind(best))
+        return Choice((best.name,), "check", kind(best))
     return Choice((best.name,), "sure", _why(field, best.name, rank))
 
 
@@ -221,7 +194,7 @@ def _pooled(found: Found, notes: list[str]) -> Choice:
         else:
             notes.append(_no_grade(profile))
     if len(fitting) == 1:
-        return Choice((fitting[0].name,), "check", _kind(fitting[0]))
+        return Choice((fitting[0].name,), "check", kind(fitting[0]))
     sources = tuple(profile.name for profile in fitting)
     return Choice(sources, "check" if sources else "missing", f"{len(sources)} columns of grades")
 
@@ -235,21 +208,6 @@ def _usable(field: str, profile: ColumnProfile) -> float:
     return profile.filled / profile.rows
 
 
-def _kind(profile: ColumnProfile) -> str:
-    """The values in a few words."""
-    if profile.numbers and profile.numbers == profile.filled:
-        if profile.ends == profile.numbers:
-            return "Only 0 and 1"
-        if profile.inner + profile.ends == profile.numbers:
-            return "Numbers from 0 to 1"
-        return (
-            "Positive whole numbers"
-            if profile.whole == profile.numbers and not profile.negative
-            else "Numbers"
-        )
-    return _short(f"{profile.distinct} different texts")
-
-
 def _why(field: str, name: str, rank: int) -> str:
     words = plain(name)
     if rank == 0 or words == field:
@@ -258,10 +216,6 @@ def _why(field: str, name: str, rank: int) -> str:
         return "reasoning_ is read as strong_"
     said = f"{words} is read as {field}"
     return said if len(said) <= WHY else "Known name of this field"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= WHY else text[: WHY - 1] + "…"
 
 
 def _extra(dialect: Dialect, chosen: dict[str, Choice], profiles: Sequence[ColumnProfile]) -> None:
@@ -306,31 +260,36 @@ def _identify(chosen: dict[str, Choice], ids: list[ColumnProfile], notes: list[s
     chosen["request_id"] = Choice((), "check", "File and row number")
 
 
-def _by_values(dialect: Dialect, chosen: dict[str, Choice], profiles: Sequence[ColumnProfile]) -> None:
+def _by_values(
+    dialect: Dialect, chosen: dict[str, Choice], profiles: Sequence[ColumnProfile], notes: list[str]
+) -> None:
     """Fields that no name gave, where values alone say enough for a guess; a tool's columns are known."""
     if dialect.opened:
         return
     unknown = [profile for profile in profiles if profile.filled and field_of(dialect, profile.name) is None]
-    if dialect.form == "calls" and "model" not in chosen:
-        priced = [p for p in unknown if p.values and all(prices.price(value) for value in p.values)]
-        if priced:
-            chosen["model"] = Choice((priced[0].name,), "check", "Models with a known price")
-    if "task_category" not in chosen and dialect.form != "grades":
+    tests: list[tuple[str, Callable[[ColumnProfile], str | None]]] = [("ts", value_tests.like_times)]
+    if dialect.form == "grades":
+        tests.append(("correct", value_tests.like_grades))
+    else:
+        tests.append(("confidence", value_tests.like_confidences))
+    if dialect.form == "calls":
+        tests += [("correct", value_tests.like_verdicts), ("model", value_tests.like_models)]
+    if dialect.form != "grades":
+        tests.append(("task_category", value_tests.like_categories))
+    named = any(choice.sources for choice in chosen.values())  # if not, line 1 may be no header at all
+    for field, test in tests:
+        if field in chosen or not (named or field in _FIRST_WILL_DO):
+            continue
         taken = {source for choice in chosen.values() for source in choice.sources}
-        kinds = [profile for profile in unknown if profile.name not in taken and _like_categories(profile)]
-        if kinds:
-            why = f"{kinds[0].distinct} short repeated texts"
-            chosen["task_category"] = Choice((kinds[0].name,), "check", why)
+        found = [
+            (profile.name, why) for profile in unknown if profile.name not in taken and (why := test(profile))
+        ]
+        if found and (len(found) == 1 or field in _FIRST_WILL_DO):
+            name, why = found[0]
+            chosen[field] = Choice((name,), "check", why)
+            if field not in _FIRST_WILL_DO:
+                notes.append(f'{field} is read from "{name}" for its values alone (--map {field}=COLUMN).')
 
 
-def _like_categories(profile: ColumnProfile) -> bool:
-    words = set(plain(profile.name).split("_"))
-    few, many = _CATEGORIES
-    return (
-        not profile.varies
-        and not words & _NO_CATEGORY
-        and few <= profile.distinct <= many
-        and profile.filled >= _PER_CATEGORY * profile.distinct
-        and profile.numbers + profile.words_yes_no + profile.iso + profile.slashed + profile.named_month == 0
-        and few <= profile.longest <= 2 * WHY
-    )
+_FIRST_WILL_DO = frozenset({"model", "task_category"})
+"""Guessed from values although several columns would do; of the others only one may."""

@@ -69,5 +69,8 @@ def graded_words(columns: Mapping[str, tuple[str, ...]], profiles: Mapping[str, 
         lower = {value: value.strip().lower() for value in profile.values}
         right = [value for value, word in lower.items() if word in units.CORRECT_WORDS]
         wrong = [value for value, word in lower.items() if word in units.WRONG_WORDS]
-        notes.append(f"{profile.name}: {', '.join(right)} count as correct; {', '.join(wrong)} as wrong.")
+        said = [
+            f"{', '.join(words)} as {how}" for words, how in ((right, "correct"), (wrong, "wrong")) if words
+        ]
+        notes.append(f"{profile.name}: {'; '.join(said).replace(' as ', ' count as ', 1)}.")
     return notes

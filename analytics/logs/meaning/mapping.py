@@ -58,6 +58,8 @@ def proposal(
     """
     answers = overrides or Answers()
     said = _said_by_name(answers, staged.columns)
+    if saved and answers.dialect and answers.dialect != saved.dialect:
+        saved = None  # the user says that this file is another one
     if saved and not (said <= _fields(saved.form) and _sources(saved) <= set(staged.columns)):
         saved = None
     before = saved or Mapping("decisions", "", {}, decimal="")
@@ -71,7 +73,8 @@ def proposal(
         columns,
         by_name,
         dialect,
-        stated={**before.units, **answers.unit},
+        stated=answers.unit,
+        confirmed={name: unit for name, unit in before.units.items() if name not in answers.map},
         decimal=answers.decimal or before.decimal or None,
         dates=answers.dates or before.dates,
         delimiter=staged.delimiter,

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from analytics.errors import SchemaError
 from analytics.logs.dialects.dialect import Dialect, name_unit, plain
-from analytics.logs.meaning.choice import FEW, grade_scale, span
 from analytics.logs.meaning.profile import ColumnProfile
+from analytics.logs.meaning.value_tests import FEW, grade_scale, span
 from analytics.logs.reading.staging import Question
 
 EPOCHS = ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns")
@@ -63,6 +63,7 @@ def scales(
     dialect: Dialect,
     *,
     stated: Mapping[str, str],
+    confirmed: Mapping[str, str] | None = None,
     decimal: str | None = None,
     dates: str | None = None,
     delimiter: str | None = None,
@@ -74,6 +75,7 @@ def scales(
         profiles: By source column.
         dialect: Shape of the file, which may fix units.
         stated: Canonical field or source column -> unit that the user gave.
+        confirmed: Canonical field -> unit that was confirmed before.
         decimal: Decimal mark that the user gave.
         dates: Order of dates that the user gave.
         delimiter: Of a CSV, for the wording of the question.
@@ -88,7 +90,7 @@ def scales(
             continue
         for source in sources[:1] if kind != "share" else sources:
             profile = profiles[source]
-            asked = _stated(canonical, source, kind, stated)
+            asked = _stated(canonical, source, kind, stated) or (confirmed or {}).get(canonical)
             fixed = dialect.units.get(plain(source)) or dialect.units.get(canonical)
             unit = asked or name_unit(plain(source), canonical) or fixed
             if kind == "money" and asked is None:

@@ -19,6 +19,7 @@ _WRAPPERS = frozenset(
         "traces",
         "runs",
         "requests",
+        "inferences",
     }
 )
 
@@ -84,7 +85,7 @@ def _members(stream: JsonStream, notes: list[str]) -> Iterator[JsonRecord]:
 def _page_notes(others: dict[str, Any]) -> list[str]:
     """A warning if the document is one page of several, by the members beside the rows."""
     flat = {key.lower().replace("_", ""): item for key, item in others.items()}
-    for name in ("meta", "pagination", "paging", "page", "links"):
+    for name in ("meta", "pagination", "paging", "page", "links", "cursors"):
         if isinstance(flat.get(name), dict):
             flat |= {key.lower().replace("_", ""): item for key, item in flat.pop(name).items()}
     page, pages = flat.get("page", flat.get("currentpage")), flat.get("totalpages", flat.get("pages"))

@@ -48,6 +48,8 @@ class Records:
         if waiting:
             names = frozenset[str]().union(*(record_names(record) for _, record, _ in waiting))
             self.tool = chosen_tool(names, self._given)
+            if self.tool and self.tool.note:
+                self._tally.notes.append(self.tool.note)
         for number, record, size in waiting:
             self._add(number, record, size)
 

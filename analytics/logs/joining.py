@@ -1,0 +1,99 @@
+"""By which column a file of grades is joined to a log: the columns whose values are ids of that log."""
+
+from dataclasses import replace
+
+import polars as pl
+
+from analytics.logs.inspection import Inspection
+from analytics.logs.meaning.answers import Answers
+from analytics.logs.meaning.profile import ColumnProfile
+from analytics.logs.reading.staging import ROWS
+from analytics.logs.schema import Form
+from analytics.logs.storage import catalogue, tables
+from analytics.logs.store import Store
+
+KEYS: dict[Form, tuple[str, ...]] = {
+    "calls": ("call_id", "request_id", "unit_id"),
+    "decisions": ("request_id", "unit_id"),
+}
+"""Ids of a log that a grade may name, the most specific first."""
+
+_COLUMNS, _LONGEST_ID = 24, 200
+_FRAME = {
+    "column": pl.String, "key": pl.String, "values": pl.Int64, "matched": pl.Int64, "share": pl.Float64,
+    "samples": pl.String, "used": pl.Boolean,
+}  # fmt: skip
+
+
+def candidates(store: Store, dataset: str, inspection: Inspection) -> pl.DataFrame:
+    """How well each column of a file of grades matches each id of a log.
+
+    Args:
+        store: Where the log is loaded; the file must have been inspected in its staging folder.
+        dataset: Name of the log.
+        inspection: The file, read as grades.
+
+    Returns:
+        One row per column and key where any value matches, the best first, and one for each pair in use:
+        column (name in the file), key (call_id, request_id or unit_id), values (different ones in the file),
+        matched (of those, in the log), share (of those, in [0, 1]; null without values), samples (three
+        values), used (whether the proposed mapping reads the key from this column).
+
+    Raises:
+        SchemaError: There is no such dataset.
+    """
+    mapping = inspection.proposal.mapping
+    likely = {profile.name: profile for profile in inspection.looked.profiles if _is_id(profile)}
+    used = {(name, key) for key in KEYS["calls"] for name in mapping.columns.get(key, ())}
+    wanted = list(dict.fromkeys([*(name for name, _ in used), *likely]))[:_COLUMNS]
+    found: list[tuple[str, str, int, int]] = []
+    with store.cursor() as cursor:
+        form = catalogue.require(cursor, dataset)
+        source = {form: tables.of(cursor, dataset, form)}
+        log = tables.CALLS if form == "calls" else tables.DECISIONS
+        values = cursor.read_parquet(str(inspection.folder / ROWS), hive_partitioning=False)
+        for name in wanted:
+            position = inspection.staged.columns.index(name)
+            different = values.project(f"c{position} AS id").filter("id IS NOT NULL").distinct()
+            cursor.execute("CREATE OR REPLACE TEMP TABLE candidate (id VARCHAR)")
+            different.insert_into("temp.candidate")
+            for key in KEYS[form]:
+                counted = cursor.execute(
+                    f"SELECT count(*), count(*) FILTER (id IN (SELECT {key} FROM {log})) FROM candidate",  # noqa: S608
+                    source,
+                ).fetchone()
+                found.append((name, key, *(counted or (0, 0))))
+        cursor.execute("DROP TABLE IF EXISTS candidate")
+    samples = {profile.name: " · ".join(profile.samples) for profile in inspection.looked.profiles}
+    rows = [
+        (name, key, total, matched, matched / total if total else None, samples[name], (name, key) in used)
+        for name, key, total, matched in found
+        if matched or (name, key) in used
+    ]
+    frame = pl.DataFrame(rows, _FRAME, orient="row")
+    return frame.sort("share", "matched", descending=True, nulls_last=True, maintain_order=True)
+
+
+def likeliest(found: pl.DataFrame) -> tuple[str, str] | None:
+    """Column and key to join by where none in use matches at all; null if one does, or none could.
+
+    Args:
+        found: From ``candidates``.
+    """
+    if found.filter(pl.col("used") & (pl.col("matched") > 0)).height:
+        return None
+    best = found.filter(pl.col("matched") > 0).head(1)
+    return next(best.select("column", "key").iter_rows(), None)
+
+
+def joined_by(answers: Answers, column: str, key: str) -> Answers:
+    """``answers`` with a file of grades joined by this column as that id, and by no other."""
+    others: dict[str, tuple[str, ...]] = {name: () for name in KEYS["calls"] if name != key}
+    return replace(answers, map={**answers.map, **others, key: (column,)})
+
+
+def _is_id(profile: ColumnProfile) -> bool:
+    """Whether a column's values could name requests, calls or users."""
+    if not profile.filled or profile.longest > _LONGEST_ID or profile.numbers > profile.whole:
+        return False
+    return profile.distinct > 1 or profile.filled == 1
