@@ -8,7 +8,7 @@ from analytics import machine_output
 from analytics.commands import flags, opening
 from analytics.commands.outcome import InputError, Outcome, count, percent, table
 from analytics.logs.intake import FileReport
-from analytics.logs.reading.staging import shown
+from analytics.logs.reading.staging import PLACES, shown
 from analytics.logs.store import Store
 
 SHOWN_PROBLEMS = 20
@@ -111,9 +111,10 @@ def _report_lines(report: FileReport) -> list[str]:
         )
     read_from = ", ".join(f"{name} = {shown(source)}" for name, source in report.mapping.items())
     lines.append(f"  {read_from}")
+    unit = PLACES[report.format]
     for problem in report.problems[:SHOWN_PROBLEMS]:
         column = f", {shown(problem.column)}" if problem.column else ""
-        lines.append(f"  line {problem.line}{column}: {shown(problem.reason, limit=200)}")
+        lines.append(f"  {unit} {problem.line}{column}: {shown(problem.reason, limit=200)}")
     if report.problems_total > SHOWN_PROBLEMS:
         lines.append(f"  and {report.problems_total - SHOWN_PROBLEMS:,} more; --json lists them")
     return lines

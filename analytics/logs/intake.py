@@ -16,7 +16,7 @@ from analytics.logs.meaning.mapping import Answers, Mapping, signature
 from analytics.logs.prices import Overrides, price
 from analytics.logs.reading import child
 from analytics.logs.reading.child import Cancelled
-from analytics.logs.reading.staging import LIMITS, Problem, Staged, restored, shown
+from analytics.logs.reading.staging import LIMITS, PLACES, Problem, Staged, restored, shown
 from analytics.logs.reports import (
     REJECTED_SHARE,
     FileReport,
@@ -117,7 +117,8 @@ def loaded(
 
     def judge(conflicts: list[Problem]) -> None:
         if not (answers.accept_rejects or again):
-            refuse_many_rejects(staged.read, rejected + len(conflicts), [*rejects, *conflicts])
+            problems, unit = [*rejects, *conflicts], PLACES[staged.format]
+            refuse_many_rejects(staged.read, rejected + len(conflicts), problems, unit=unit)
 
     judge([])
     arrival = arrived(inspection, mapping, converted, answers=answers, stated=store.prices(), again=again)
@@ -309,7 +310,8 @@ def _prepared(
         )
         if not answers.accept_rejects:
             rejects, _ = _problems(staged, converted)
-            refuse_many_rejects(staged.read, staged.rejected + converted.rejected, rejects)
+            rejected, unit = staged.rejected + converted.rejected, PLACES[staged.format]
+            refuse_many_rejects(staged.read, rejected, rejects, unit=unit)
     return inspection, converted
 
 

@@ -48,8 +48,14 @@ class FileReport:
     passed: dict[str, int] = field(default_factory=dict)
 
 
-def refuse_many_rejects(read: int, rejected: int, problems: Sequence[Problem]) -> None:
+def refuse_many_rejects(read: int, rejected: int, problems: Sequence[Problem], *, unit: str = "line") -> None:
     """Nothing of a file is loaded by default if more than 10% of its records are rejected.
+
+    Args:
+        read: Records of the file.
+        rejected: How many of them.
+        problems: Why.
+        unit: What the numbers of the problems count: line, record or row.
 
     Raises:
         SchemaError: So many are.
@@ -57,12 +63,13 @@ def refuse_many_rejects(read: int, rejected: int, problems: Sequence[Problem]) -
     if rejected > REJECTED_SHARE * read:
         raise SchemaError(
             f"{rejected:,} of {read:,} records were rejected, more than {REJECTED_SHARE:.0%}: "
-            f"{summary(problems)}. Nothing was loaded. Mend the file, or load the rest with --accept-rejects."
+            f"{summary(problems, unit=unit)}. Nothing was loaded. "
+            "Mend the file, or load the rest with --accept-rejects."
         )
 
 
-def summary(problems: Sequence[Problem]) -> str:
-    """The three most frequent reasons, each with its first lines."""
+def summary(problems: Sequence[Problem], *, unit: str = "line") -> str:
+    """The three most frequent reasons, each with its first lines, or whatever ``unit`` is counted."""
     lines: dict[str, list[int]] = {}
     for problem in problems:
         column = shown(problem.column) if problem.column else ""
@@ -72,7 +79,7 @@ def summary(problems: Sequence[Problem]) -> str:
     for reason, found in sorted(lines.items(), key=lambda item: -len(item[1]))[:_REASONS]:
         first = ", ".join(f"{line:,}" for line in found[:_LINES])
         more = ", ..." if len(found) > _LINES else ""
-        clauses.append(f"{reason} (line{'s' if len(found) > 1 else ''} {first}{more})")
+        clauses.append(f"{reason} ({unit}{'s' if len(found) > 1 else ''} {first}{more})")
     return "; ".join(clauses)
 
 

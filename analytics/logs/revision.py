@@ -13,7 +13,7 @@ from analytics.logs import intake
 from analytics.logs.inspection import Inspection
 from analytics.logs.meaning.answers import Answers, Mapping
 from analytics.logs.meaning.convert import Converted
-from analytics.logs.reading.staging import Problem
+from analytics.logs.reading.staging import PLACES, Problem
 from analytics.logs.reports import refuse_many_rejects
 from analytics.logs.storage.arrivals import Arrival
 from analytics.logs.storage.recipe import FileRecipe
@@ -131,7 +131,8 @@ def read_again(
     def judge(conflicts: list[Problem]) -> None:
         if not answers.accept_rejects:
             rejects = [*arrival.problems[: arrival.rejected], *conflicts]
-            refuse_many_rejects(arrival.read, arrival.rejected + len(conflicts), rejects)
+            rejected, unit = arrival.rejected + len(conflicts), PLACES[inspection.staged.format]
+            refuse_many_rejects(arrival.read, rejected, rejects, unit=unit)
 
     judge([])
     files = _files(store, dataset)

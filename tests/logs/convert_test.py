@@ -9,8 +9,11 @@ from staged_rows import bad_input, columns_of, load, profiled, propose, stage
 
 from analytics.errors import SchemaError
 from analytics.logs.meaning.convert import TYPED, convert
+from analytics.logs.meaning.faults import Faults
+from analytics.logs.meaning.fields import Fault, Reading, typed
 from analytics.logs.meaning.mapping import Answers, Mapping, proposal
-from analytics.logs.reading.staging import Problem
+from analytics.logs.reading.staging import PLACES, Problem
+from analytics.logs.reports import refuse_many_rejects
 from analytics.logs.schema import TABLES
 
 
@@ -110,13 +113,13 @@ def test_rows_without_an_id_are_known_by_file_and_line(tmp_path):
     frame, report = load(tmp_path, {"request_id": ["a", None], "correct": ["1", "0"]})
     assert frame["request_id"][0] == "a"
     assert frame["request_id"][1].endswith(":3")
-    assert report.notes == ["1 rows have no request id: they are identified by file hash + row number."]
+    assert report.notes == ["1 row has no request id: identified by file hash + row number."]
 
 
 def test_calls_that_name_no_model_have_one_called_unknown(tmp_path):
     frame, report = load(tmp_path, {"request_id": ["a", "b"], "model": ["m", None], "correct": ["1", "0"]})
     assert frame["model"].to_list() == ["m", "unknown"]
-    assert report.notes == ['1 calls name no model: it is called "unknown".']
+    assert report.notes == ['1 call names no model: it is called "unknown".']
 
 
 def test_several_columns_make_one_id(tmp_path):
@@ -213,7 +216,7 @@ def test_costs_are_priced_from_tokens_where_none_is_logged(tmp_path):
     # 1000 x 2e-6 + 200 x 10e-6 = 0.004
     assert frame["cost_usd"].to_list() == pytest.approx([0.004, 0.5, None, None, None], nan_ok=True)
     assert frame["cost_source"].to_list() == ["priced", "logged", None, None, None]
-    assert report.notes[-1] == "1 costs were computed from tokens and list prices."
+    assert report.notes[-1] == "1 cost was computed from tokens and list prices."
     assert report.unpriced == ["other"]
 
 
@@ -323,3 +326,23 @@ def test_public_logs_keep_every_row_and_value(tmp_path, datasets):
     frame, report = load(tmp_path, columns_of(datasets / "routerarena" / "long.parquet"))
     # One score of the source is -0.033, no grade from 0 to 1.
     assert (report.rows, report.rejected, frame["correct"].null_count()) == (1_618, 0, 1)
+
+
+def test_a_time_that_no_calendar_has_is_rejected():
+    # The largest number of microseconds is a day of the year 294247, past the calendar of Polars.
+    moments = pl.Series([1_767_225_600_000_000, 2**63 - 1, None]).cast(pl.Datetime("us"))
+    values, faults = typed("ts", moments, Reading())
+    assert [fault.rows.to_list() for fault in faults if fault.rejects and fault.rows.any()] == [
+        [False, True, False]
+    ]
+    assert values[0] == dt.datetime.fromisoformat("2026-01-01T00:00:00")
+
+
+def test_rows_of_parquet_and_records_of_json_are_not_called_lines():
+    faults = Faults(PLACES["parquet"])
+    outside = Fault(pl.Series([True]), "confidence outside 0 to 1", rejects=False)
+    faults.add(outside, lines=pl.Series([2]), column="score", field="confidence")
+    assert faults.notes() == ["score: 1 value is loaded as missing (confidence outside 0 to 1; row 2)."]
+    rejects = [Problem(2, "cost_usd", "cost is negative")]
+    with pytest.raises(SchemaError, match=r"cost is negative \(record 2\)"):
+        refuse_many_rejects(2, 1, rejects, unit=PLACES["json"])

@@ -127,7 +127,11 @@ def test_a_few_values_out_of_range_are_dirt_and_no_other_scale(tmp_path):
 def test_a_score_from_1_to_10_is_no_grade(tmp_path):
     made = propose(tmp_path, {"model": ["a"] * 3, "score": ["1", "7", "10"], "cost_usd": ["1", "1", "1"]})
     assert "correct" not in made.mapping.columns
-    assert '"score" runs from 1 to 10: no grade from 0 to 1, so it is not read.' in made.notes
+    [note] = [note for note in made.notes if "score" in note]
+    assert note == (
+        '"score" runs from 1 to 10: no grade from 0 to 1, so it is not read. '
+        "Rescale it, or name another column for the grade."
+    )
     asked = propose(tmp_path, {"model": ["a"] * 3, "score": ["1", "7", "10"]}, map={"correct": ("score",)})
     assert flags(asked) == ["--unit score=percent"]
 

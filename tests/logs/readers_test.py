@@ -6,6 +6,7 @@ import decimal
 import gzip
 import io
 import json
+import tarfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -133,6 +134,40 @@ def test_a_file_without_header_is_refused_but_unknown_words_in_line_1_are_not(tm
     assert "No known column names in line 1" in refusal(tmp_path, b"a,x,0.5\nb,y,0.7\n")
     staged, rows, _ = read(tmp_path, b"alpha,beta\na,x\n")
     assert (staged.columns, rows) == (["alpha", "beta"], [["a", "x"]])
+
+
+def test_a_record_without_any_value_is_rejected_and_a_blank_line_is_none(tmp_path):
+    # Lines 3 and 5 are what spreadsheets write below a table; line 4 is blank, line 6 has a space.
+    staged, rows, _ = read(tmp_path, HEADER + b"a,x,1\n,,\n\n,,\n ,,\n")
+    assert ([row[0] for row in rows], staged.read, staged.rejected) == (["a", " "], 4, 2)
+    assert {(one.line, one.reason) for one in staged.problems} == {
+        (3, "all its fields are empty"), (5, "all its fields are empty"),
+    }  # fmt: skip
+    staged, rows, _ = read(tmp_path, b'{"request_id": "a"}\n{}\n')
+    assert ([row[0] for row in rows], staged.read) == (["a"], 2)
+    assert [(one.line, one.reason) for one in staged.problems] == [(2, "the object is empty")]
+
+
+def test_a_byte_order_mark_leaves_no_question_about_the_encoding(tmp_path):
+    text = HEADER.decode() + "a,x,1\nb,y,2\n"
+    # Cut in the middle of the last character: the line that has it is rejected, nothing is asked.
+    staged, rows, _ = read(tmp_path, text.encode("utf-16")[:-1])
+    assert ([row[0] for row in rows], staged.rejected, staged.questions) == (["a"], 1, [])
+    staged, rows, _ = read(tmp_path, b"\xef\xbb\xbf" + text.encode().replace(b"y", b"\xff"))
+    assert ([row[0] for row in rows], staged.rejected, staged.questions) == (["a"], 1, [])
+
+
+def test_a_json_document_that_is_cut_off_tells_how_many_records_were_whole(tmp_path):
+    text = refusal(tmp_path, b'[{"request_id": "a"},\n{"request_id": "b"},\n{"request_id": "c')
+    assert "after 2 records (line 3)" in text
+
+
+def test_archives_and_web_pages_are_refused_by_name(tmp_path):
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("log.csv"), io.BytesIO())
+    assert "Tar archives are not supported: upload the CSV" in refusal(tmp_path, tar.getvalue())
+    assert "web page" in refusal(tmp_path, b"\n<!DOCTYPE html><html>Please sign in</html>")
 
 
 def test_empty_column_names_are_called_by_their_place(tmp_path):
@@ -561,8 +596,9 @@ def test_every_record_is_read_loaded_or_rejected_for_any_bytes(tmp_path, data):
 def test_what_python_writes_as_csv_is_read_back(tmp_path, rows):
     text = io.StringIO()
     csv.writer(text).writerows(rows)
-    _, found, _ = read(tmp_path, HEADER + text.getvalue().encode())
-    assert found == [[cell or None for cell in row] for row in rows]
+    staged, found, _ = read(tmp_path, HEADER + text.getvalue().encode())
+    assert found == [[cell or None for cell in row] for row in rows if any(row)]
+    assert staged.rejected == len(rows) - len(found)
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -91,7 +91,7 @@ def test_a_broken_line_costs_what_stands_behind_the_fault_and_no_other_line(tmp_
 
 def test_a_document_that_is_cut_off_is_refused(tmp_path):
     text = json.dumps(document(span(), span(call="b2")), indent=1)
-    with pytest.raises(SchemaError, match="broken or cut off after 0 records"):
+    with pytest.raises(SchemaError, match="broken or cut off after 1 record "):
         read(tmp_path, text[:-40])
 
 

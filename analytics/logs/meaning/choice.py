@@ -179,7 +179,10 @@ def _ordered(field: str, found: Found) -> Found:
 
 
 def _no_grade(profile: ColumnProfile) -> str:
-    return f'"{profile.name}" runs from {span(profile)}: no grade from 0 to 1, so it is not read.'
+    return (
+        f'"{profile.name}" runs from {span(profile)}: no grade from 0 to 1, so it is not read. '
+        "Rescale it, or name another column for the grade."
+    )
 
 
 def _pooled(found: Found, notes: list[str]) -> Choice:

@@ -19,7 +19,7 @@ from analytics.logs.meaning.mapping import Mapping as ColumnMapping
 from analytics.logs.meaning.priced import Prices
 from analytics.logs.reading import staged_rows
 from analytics.logs.reading.rows import Behind
-from analytics.logs.reading.staging import Problem, Staged
+from analytics.logs.reading.staging import PLACES, Problem, Staged
 from analytics.logs.schema import TABLES, Form
 
 TYPED = "typed.parquet"
@@ -193,7 +193,7 @@ class _Batches:
         self.mapping = mapping
         self.dialect = DIALECTS[mapping.dialect]
         self.prices = prices
-        self.faults = Faults()
+        self.faults = Faults(PLACES[staged.format])
         self.file_id = staged.file_id[:_SHORT]
         self.without_id = self.without_model = 0
         self.schema = {
@@ -254,13 +254,14 @@ class _Batches:
     def notes(self) -> list[str]:
         notes = []
         if self.without_id:
-            notes.append(
-                f"{self.without_id:,} rows have no request id: they are identified by file hash + row number."
-            )
+            rows = "row has" if self.without_id == 1 else "rows have"
+            notes.append(f"{self.without_id:,} {rows} no request id: identified by file hash + row number.")
         if self.without_model:
-            notes.append(f'{self.without_model:,} calls name no model: it is called "{NO_MODEL}".')
+            calls = "call names" if self.without_model == 1 else "calls name"
+            notes.append(f'{self.without_model:,} {calls} no model: it is called "{NO_MODEL}".')
         if self.prices.priced:
-            notes.append(f"{self.prices.priced:,} costs were computed from tokens and list prices.")
+            costs = "cost was" if self.prices.priced == 1 else "costs were"
+            notes.append(f"{self.prices.priced:,} {costs} computed from tokens and list prices.")
         return notes
 
     def _reading(self, name: str, *, constant: bool) -> Reading:

@@ -18,10 +18,12 @@ class Faults:
     """Counts, and the first problems of each weight, so that empty cells never crowd out rejected rows.
 
     Attributes:
+        unit: What lines are called in this file: line, record or row.
         confidence_set_null: Rows whose confidence is missing though the field is mapped.
         total: Problems seen.
     """
 
+    unit: str = "line"
     confidence_set_null: int = 0
     total: int = 0
     _kept: dict[Weight, list[Problem]] = field(
@@ -66,7 +68,7 @@ class Faults:
         for (column, reason), count in self._changed.items():
             lines = self._lines[column, reason]
             more = ", ..." if count > len(lines) else ""
-            where = f"line{'s' if count > 1 else ''} {', '.join(map(str, lines))}{more}"
+            where = f"{self.unit}{'s' if count > 1 else ''} {', '.join(map(str, lines))}{more}"
             values = "value is" if count == 1 else "values are"
             loaded = f"{count:,} {values} loaded as missing ({reason}; {where})."
             empty = f"{count:,} row{'s have' if count > 1 else ' has'} no confidence ({where})."

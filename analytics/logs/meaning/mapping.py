@@ -112,7 +112,7 @@ def refusal(mapping: Mapping, columns: Sequence[str]) -> str | None:
     if not mapping.columns:
         return (
             "No known column names in line 1. Expected at least request_id, category, confidence, correct, "
-            f"cost. {found}"
+            f"cost. {found} If line 1 is no header, add one, or remove what stands before it."
         )
     missing = [word for name, word in _WANTED.items() if name not in given]
     return f"Missing: {', '.join(missing)}. {found}"

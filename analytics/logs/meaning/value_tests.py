@@ -40,7 +40,7 @@ def grade_scale(profile: ColumnProfile) -> Scale:
 
 def span(profile: ColumnProfile) -> str:
     """The range of a column's numbers in words."""
-    return f"{profile.low:g} to {profile.high:g}" if profile.low is not None else "no numbers"
+    return f"{profile.low:.9g} to {profile.high:.9g}" if profile.low is not None else "no numbers"
 
 
 def kind(profile: ColumnProfile) -> str:

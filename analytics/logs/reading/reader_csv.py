@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from analytics.errors import SchemaError
 from analytics.logs.dialects.dialect import Dialect, plain
+from analytics.logs.reading.csv_feed import Feed
 from analytics.logs.reading.flat_rows import FlatRows
 from analytics.logs.reading.lines import Lines
 from analytics.logs.reading.records import Records, chosen_tool, refuse_none
@@ -32,6 +33,11 @@ _VALUE = re.compile(
 _NO_HEADER = (
     "No known column names in line 1. Expected at least request_id, category, confidence, correct, cost. "
     "Add a header line with the column names and load the file again."
+)
+NO_HEADER_NO_ROWS = "The file has no header and no rows. Nothing was loaded. Export it again."
+_NO_ROWS = (
+    "The file has a header but no rows: line 1 was read as column names, and nothing follows. "
+    "Nothing was loaded. Export it again."
 )
 
 
@@ -96,7 +102,7 @@ def read_csv(
     separator = _SEP_LINE.match(head)
     delimiter = separator[1] if separator else _delimiter(head, known)
     blocks = lines.blocks()
-    feed = _Feed(lines, blocks)
+    feed = Feed(lines, blocks)
     names = _header(csv.reader(feed, delimiter=delimiter, strict=True), skip_first=separator is not None)
     if feed.nul:
         raise SchemaError(
@@ -119,7 +125,7 @@ def read_csv(
     finally:
         columns = sink.close()
     tally.first_broken = lines.first_broken
-    refuse_none(tally, otherwise="The file has a header but no rows. Nothing was loaded.")
+    refuse_none(tally, otherwise=_NO_ROWS)
     return CsvRows(columns, delimiter, tool)
 
 
@@ -191,7 +197,7 @@ def _header(reader: Iterator[list[str]], *, skip_first: bool) -> list[str]:
             "The header line opens a quote that never closes or does not end a value. Mend line 1."
         ) from None
     if names is None:
-        raise SchemaError("The file has no header and no rows. Nothing was loaded.")
+        raise SchemaError(NO_HEADER_NO_ROWS)
     return [name.strip() or f"column {place}" for place, name in enumerate(names, 1)]
 
 
@@ -241,7 +247,7 @@ def check_names(names: list[str]) -> None:
         )
 
 
-def _batches(feed: "_Feed", table: Table, tally: Tally) -> Iterator[tuple[list[int], list[list[str]]]]:
+def _batches(feed: Feed, table: Table, tally: Tally) -> Iterator[tuple[list[int], list[list[str]]]]:
     """Good records with the line each starts on, until a record ends where a block does."""
     numbers: list[int] = []
     rows: list[list[str]] = []
@@ -252,7 +258,12 @@ def _batches(feed: "_Feed", table: Table, tally: Tally) -> Iterator[tuple[list[i
         try:
             for record in reader:
                 start, last = last + 1, reader.line_num
-                if len(record) != width or feed.nul >= before + start or feed.broken >= before + start:
+                if (
+                    len(record) != width
+                    or not any(record)
+                    or feed.nul >= before + start
+                    or feed.broken >= before + start
+                ):
                     _judge(record, (before + start, before + last), feed, table.names, tally)
                 else:
                     numbers.append(before + start)
@@ -270,58 +281,8 @@ def _batches(feed: "_Feed", table: Table, tally: Tally) -> Iterator[tuple[list[i
     yield numbers, rows
 
 
-class _Feed:
-    """Lines of a block as text, and of the blocks after it for as long as a record goes on.
-
-    Attributes:
-        number: Number of the last line handed out.
-        left: Lines of the current block that have not been handed out.
-        nul, broken: Number of the last line that holds a NUL byte, that is no text; else 0.
-    """
-
-    def __init__(self, lines: Lines, blocks: Iterator[bytes]) -> None:
-        self._lines, self._blocks = lines, blocks
-        self._block: list[bytes] = []
-        self.number = self.left = self.nul = self.broken = 0
-
-    def put(self, block: bytes) -> None:
-        """Go on with this block; all before it are handed out or were read otherwise."""
-        self._block = block.splitlines(keepends=True)
-        self.left = len(self._block)
-
-    def passed(self, lines: int) -> None:
-        """Count lines that were read otherwise."""
-        self.number += lines
-
-    def rest(self) -> bytes:
-        """What is left of the current block; it will not be handed out."""
-        found = b"".join(self._block[len(self._block) - self.left :])
-        self._block, self.left = [], 0
-        return found
-
-    def skip_all(self) -> int:
-        """How many lines had not been handed out; they are passed over."""
-        return sum(1 for _ in self)
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        if not self.left:
-            self.put(next(self._blocks))
-        line = self._block[-self.left]
-        self.left -= 1
-        self.number += 1
-        if b"\0" in line:
-            self.nul = self.number
-        text, good = self._lines.text(line, self.number)
-        if not good:
-            self.broken = self.number
-        return text
-
-
 def _plain_rows(block: bytes, lines: Lines, table: Table) -> pl.DataFrame | None:
-    """The rows of a block in which every line is one whole record without quotes; null for any other block.
+    """The rows of a block of whole records without quotes, none of them empty; null for any other block.
 
     Exact because nothing in such a block can be read in two ways: with as many delimiters as that many
     whole records have, and Polars refusing a line with too many, no line has too few.
@@ -338,6 +299,9 @@ def _plain_rows(block: bytes, lines: Lines, table: Table) -> pl.DataFrame | None
     delimiters = int(np.count_nonzero(codes == ord(table.delimiter)))
     if block.startswith(b"\n") or b"\n\n" in block or delimiters != count * (width - 1):
         return None
+    empty = b"\n" + table.delimiter.encode() * (width - 1) + b"\n"
+    if width > 1 and empty in b"\n" + block + b"\n":
+        return None
     try:
         frame = pl.read_csv(
             block,
@@ -351,7 +315,7 @@ def _plain_rows(block: bytes, lines: Lines, table: Table) -> pl.DataFrame | None
     return frame if frame.shape == (count, width) else None
 
 
-def _judge(record: list[str], span: tuple[int, int], feed: _Feed, names: list[str], tally: Tally) -> None:
+def _judge(record: list[str], span: tuple[int, int], feed: Feed, names: list[str], tally: Tally) -> None:
     """Reject a record that is not whole, unless it is a blank line; ``span`` is its first and last line."""
     start, last = span
     if feed.nul >= start or feed.broken >= start:
@@ -362,13 +326,15 @@ def _judge(record: list[str], span: tuple[int, int], feed: _Feed, names: list[st
             tally.reject(start, name, f"NUL byte in {shown(name or 'the record')}")
         else:
             tally.reject(start, name, "not valid text in this encoding")
+    elif len(record) == len(names) > 1:
+        tally.reject(start, None, "all its fields are empty")
     elif record and (len(record) > 1 or record[0].strip()):
         found = f"{len(record)} field{'s' if len(record) > 1 else ''}"
         more = f"; it runs from line {start:,} to {last:,}" if last > start else ""
         tally.reject(start, None, f"{found} where {len(names)} are expected{more}")
 
 
-def _quote_fault(text: str, start: int, last: int, feed: _Feed, tally: Tally) -> int:
+def _quote_fault(text: str, start: int, last: int, feed: Feed, tally: Tally) -> int:
     """Reject the lines that a stray quote swallowed; the number of the last of them.
 
     Every physical line counts, because nobody knows how many records they were.

@@ -37,6 +37,8 @@ def _row(record: JsonRecord) -> dict[str, Any]:
     value, text = record.value, record.text
     if not isinstance(value, dict):
         raise UnusableRowError("not a JSON object")
+    if not value:
+        raise UnusableRowError("the object is empty")
     if text.count("{") + text.count("[") > LIMITS.nesting and _depth(value) > LIMITS.nesting:
         raise UnusableRowError(_TOO_DEEP)
     if record.repeated:
@@ -179,6 +181,7 @@ def read_json(
         SchemaError: The document is broken, nested too deeply, or holds no objects.
     """
     records = Records(FlatRows(folder, known=known), tally, given=given)
+    number = 0
     try:
         for number, record in enumerate(json_records(stream, tally.notes), 1):
             _take(record, number, stream, records, tally)
@@ -189,12 +192,13 @@ def read_json(
             f"JSON nested too deeply: more than {LIMITS.nesting} levels. Nothing was loaded."
         ) from None
     except json.JSONDecodeError:
+        whole = f"{number:,} record{'' if number == 1 else 's'}"
         raise SchemaError(
-            f"The JSON is broken or cut off after {tally.read:,} records (line {stream.line():,}). "
+            f"The JSON is broken or cut off after {whole} (line {stream.line():,}). "
             "Nothing was loaded. Export it again, or write one object per line."
         ) from None
     except ValueError:
-        raise SchemaError(f"Record {tally.read + 1:,} {_TOO_LONG_NUMBER}. Nothing was loaded.") from None
+        raise SchemaError(f"Record {number + 1:,} {_TOO_LONG_NUMBER}. Nothing was loaded.") from None
     return _finished(records, tally, unit="record")
 
 
@@ -215,7 +219,7 @@ def _finished(records: Records, tally: Tally, *, unit: str) -> tuple[list[str], 
     columns = records.close()
     if records.kept:
         return columns, records.tool
-    refuse_none(tally, otherwise="The file has no rows. Nothing was loaded.")
+    refuse_none(tally, otherwise="The file has no rows. Nothing was loaded. Export it again.")
     first = tally.problems[0]
     raise SchemaError(
         f"No {unit} of the file is a usable JSON object ({unit} {first.line:,}: {first.reason}). "

@@ -27,6 +27,7 @@ Progress = Callable[[int], None]
 _BATCH = 16_384
 _DAMAGE = (pa.ArrowException, OSError, ValueError, TypeError, KeyError)
 _UUID_BYTES = 16
+_NO_ROWS = "The Parquet file has no rows. Nothing was loaded. Export it again."
 
 
 class NotPlainError(ValueError):
@@ -118,7 +119,7 @@ def _read(
         whole, names = True, wanted
     else:
         whole, names = False, _table_rows(file, folder, wanted, tally=tally, progress=progress)
-    refuse_none(tally, otherwise="The Parquet file has no rows. Nothing was loaded.")
+    refuse_none(tally, otherwise=_NO_ROWS)
     return ParquetRows(names, None, whole)
 
 
@@ -185,7 +186,7 @@ def _tool_rows(
     if number != file.metadata.num_rows:
         raise ValueError("footer and pages disagree")
     columns = records.close()
-    refuse_none(tally, otherwise="The Parquet file has no rows. Nothing was loaded.")
+    refuse_none(tally, otherwise=_NO_ROWS)
     return columns
 
 

@@ -12,7 +12,7 @@ from analytics.logs.meaning.mapping import known_name
 from analytics.logs.reading import lines, sniff
 from analytics.logs.reading.json_stream import JsonStream
 from analytics.logs.reading.lines import Lines
-from analytics.logs.reading.reader_csv import read_csv
+from analytics.logs.reading.reader_csv import NO_HEADER_NO_ROWS, read_csv
 from analytics.logs.reading.reader_json import is_json_lines, read_json, read_json_lines
 from analytics.logs.reading.reader_parquet import read_parquet
 from analytics.logs.reading.rows import Tally
@@ -108,7 +108,8 @@ def staged_file(
         found = _read_text(text, folder, name=name, known=known, progress=progress, given=given)
     tally = found.tally
     questions = list(text.questions) if text else []
-    if text and tally.first_broken and encoding is None and not questions:
+    marked = text is not None and (text.converted or text.skip > 0)  # a byte-order mark leaves nothing to ask
+    if tally.first_broken and encoding is None and not questions and not marked:
         questions.append(_broken_question(*tally.first_broken, tally.read - tally.rejected, found.format))
     staged = Staged(
         file_name=name,
@@ -179,7 +180,7 @@ def _read_text(
     text: _Text, folder: Path, *, name: str, known: Known, progress: Progress, given: Dialect | None
 ) -> _Found:
     if not text.head.strip(_WHITE):
-        raise SchemaError("The file has no header and no rows. Nothing was loaded.")
+        raise SchemaError(NO_HEADER_NO_ROWS)
     if sniff.text_format(text.head, name) == "csv":
         tally = Tally()
         table = read_csv(

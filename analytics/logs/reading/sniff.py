@@ -80,7 +80,7 @@ def content(path: Path, folder: Path, *, trusted: bool = False) -> Content:
     """
     packed_bytes = path.stat().st_size
     if packed_bytes == 0:
-        raise SchemaError("The file is empty (0 bytes). Nothing was loaded.")
+        raise SchemaError("The file is empty (0 bytes). Nothing was loaded. Export it again.")
     with path.open("rb") as source:
         magic = source.read(4)
         source.seek(0)
@@ -93,7 +93,7 @@ def content(path: Path, folder: Path, *, trusted: bool = False) -> Content:
                 folder / "content", compression, chunks if trusted else _bounded(chunks, packed_bytes)
             )
     if found.size_bytes == 0:
-        raise SchemaError("The compressed file holds no data. Nothing was loaded.")
+        raise SchemaError("The compressed file holds no data. Nothing was loaded. Export it again.")
     _refuse_foreign(found.head)
     return found
 
@@ -188,6 +188,12 @@ def _refuse_foreign(head: bytes) -> None:
             if magic[:2] == b"PK":
                 raise SchemaError(f"{sentence}: upload the CSV, .gz or .zst inside it.")
             raise SchemaError(f"{sentence}. {_WANTED}")
+    if head[257:262] == b"ustar":
+        raise SchemaError("Tar archives are not supported: upload the CSV, .gz or .zst inside it.")
+    if head[:1024].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        raise SchemaError(
+            "The file is a web page, perhaps that of a sign-in, and not a log. Sign in and export it again."
+        )
     if head.startswith((_GZIP, _ZSTD)):
         raise SchemaError(f"The file is compressed twice. {_WANTED}")
     if head[:1] == b"\x80" and head[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"}:

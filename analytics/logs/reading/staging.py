@@ -14,6 +14,9 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 Format = Literal["csv", "jsonl", "json", "parquet"]
 T = TypeVar("T")
 
+PLACES: dict[str, str] = {"csv": "line", "jsonl": "line", "json": "record", "parquet": "row"}
+"""What the number of a problem counts."""
+
 ROWS = "rows.parquet"
 STAGED = "staged.json"
 
