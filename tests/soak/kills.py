@@ -25,6 +25,7 @@ from analytics.logs.store import Store
 from tests.first_layout import FIRST
 from tests.soak import marked, stock, wholeness
 from tests.soak.figures import Figure
+from tests.soak.stock import Stocked
 from tests.soak.wholeness import Held
 
 WANTED, INSIDE, OPENED_S = 200, 120, 5.0
@@ -65,17 +66,16 @@ class Outcome:
     acknowledged: int = 0
 
 
-def killed(folder: Path, plan: list[tuple[str, str | None]], *, requests: int, seed: int) -> Outcome:
+def killed(folder: Path, plan: list[tuple[str, str | None]], files: list[Stocked], *, seed: int) -> Outcome:
     """Kill once for each entry of ``plan`` and look at the database each time.
 
     Args:
         folder: A private, empty folder.
         plan: Scenario and phase.
-        requests: In each file that is loaded.
+        files: That are loaded.
         seed: Of all choices.
     """
     os.umask(0o077)  # the figures' own files; the product must not need it, see ``wholeness``
-    files = stock.stocked(folder / "stock", plain=6, requests=requests)
     stock.saved(files, folder / "stock.json")
     chance, found, held = random.Random(seed), Outcome(), dict[str, list[str]]()  # noqa: S311
     place = folder / "db" / "logs.duckdb"
@@ -213,7 +213,8 @@ def figures(count: int | None) -> Iterator[Figure]:
     """What so many kills left; 200 by default."""
     kills = WANTED if count is None else count
     with tempfile.TemporaryDirectory(prefix="tiertune-kills-") as name:
-        found = killed(Path(name), whole_plan(kills, SEED), requests=20_000, seed=SEED)
+        files = stock.stocked(Path(name) / "stock", plain=6, requests=20_000)
+        found = killed(Path(name), whole_plan(kills, SEED), files, seed=SEED)
         print((Path(name) / "errors").read_text()[-4000:], *found.faults, sep="\n")
     print("Where they were killed:", dict(found.phases.most_common()))
     yield Figure(
