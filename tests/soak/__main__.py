@@ -15,6 +15,7 @@ PROGRAMS: dict[str, str] = {
     "disk-full": "disk_full",
     "repeats": "repeats",
     "browsers": "browsers",
+    "machine": "machine",
 }
 
 
