@@ -38,6 +38,7 @@ from analytics.logs.storage.database import (
     quoted,
     set_aside,
     transaction,
+    unopened,
     unwritten,
 )
 from analytics.logs.storage.ingest import Ingested
@@ -116,7 +117,9 @@ class Store:
                 return cls(target, private=None, keep=keep)
             except StoreDamagedError:  # noticed only now that it was read: the second time it is set aside
                 return cls(target, private=None, keep=keep)
-        except OSError:
+        except OSError as error:
+            if is_full(error):
+                raise unopened(error) from None
             raise StoreError(
                 "The folder of the database cannot be made or written. Choose another with --db other.duckdb."
             ) from None
@@ -227,9 +230,11 @@ class Store:
         Raises:
             StoreError: The disk is full, or the place cannot be written.
         """
-        copy = self.staging / f"{uuid.uuid4().hex}.duckdb"
+        home = self.staging / uuid.uuid4().hex
+        home.mkdir(mode=0o700)
+        copy = home / "backup.duckdb"
         try:
-            with self._writing, private_files(), self.cursor() as cursor:
+            with self._writing, self.cursor() as cursor, private_files():
                 cursor.execute("SET max_execution_time = 0")
                 (database,) = cursor.execute("SELECT current_database()").fetchone() or ("",)
                 cursor.execute(f"ATTACH {quoted(str(copy))} AS backup")
@@ -244,7 +249,7 @@ class Store:
                 "Nothing was changed."
             ) from error
         finally:
-            copy.unlink(missing_ok=True)
+            shutil.rmtree(home, ignore_errors=True)
 
     def datasets(self) -> pl.DataFrame:
         """One row per dataset, by name.

@@ -17,6 +17,7 @@ PROGRAMS: dict[str, str] = {
     "disk-full": "disk_full",
     "repeats": "repeats",
     "browsers": "browsers",
+    "machine": "machine",
 }
 
 

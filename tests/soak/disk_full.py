@@ -122,17 +122,15 @@ class Outcome:
 
 
 def filled(
-    disk: Mounted | Limited, points: tuple[tuple[str, str | None, int], ...], *, requests: int, stock_at: Path
+    disk: Mounted | Limited, points: tuple[tuple[str, str | None, int], ...], files: list[Stocked]
 ) -> Outcome:
     """Fill the disk once for each point and look at the database each time.
 
     Args:
         disk: An empty one.
         points: As in ``POINTS``.
-        requests: In each file.
-        stock_at: A folder on another disk.
+        files: That are loaded; they lie on another disk.
     """
-    files = stock.stocked(stock_at, plain=3, requests=requests)
     found, trigger = Outcome(), _Trigger(disk)
     with marked.installed(trigger):
         for at, (work, phase, free_kib) in enumerate(points):
@@ -291,7 +289,8 @@ def figures(count: int | None) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="tiertune-full-") as name:
         (Path(name) / "disk").mkdir()
         with small_disk(Path(name) / "disk", 128) as disk:
-            found = filled(disk, POINTS[:count], requests=20_000, stock_at=Path(name) / "stock")
+            files = stock.stocked(Path(name) / "stock", plain=3, requests=20_000)
+            found = filled(disk, POINTS[:count], files)
     print(*found.faults, "Messages:", *sorted(found.messages), sep="\n")
     kind = "a small disk" if isinstance(disk, Mounted) else "a limit on each file"
     yield Figure(

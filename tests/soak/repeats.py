@@ -11,6 +11,7 @@ from analytics.logs.meaning.answers import Answers
 from analytics.logs.store import Store
 from tests.soak import stock, wholeness
 from tests.soak.figures import Figure
+from tests.soak.stock import Stocked
 
 THREADS, ROUNDS = 8, 5
 
@@ -32,26 +33,23 @@ class Outcome:
     faults: list[str] = field(default_factory=list)
 
 
-def repeated(folder: Path, *, rounds: int, requests: int) -> Outcome:
-    """Load one file by eight threads at once, each time into the same dataset, while others load others.
+def repeated(folder: Path, files: list[Stocked], *, rounds: int) -> Outcome:
+    """Load one file by eight threads at once, and so on with the next into the same dataset.
 
     Args:
         folder: A private, empty folder.
-        rounds: How often.
-        requests: In the file.
+        files: The first ones are loaded.
+        rounds: How many.
     """
     found, place = Outcome(), folder / "db" / "logs.duckdb"
     place.parent.mkdir(mode=0o700)
-    files = stock.stocked(folder / "stock", plain=rounds, requests=requests)
     held: wholeness.Held = {}
     with Store.open(place) as store:
         for file in files[:rounds]:
             barrier = threading.Barrier(THREADS)
             rows = stock.rows(file.family, *file.ids)
 
-            def load(
-                file: stock.Stocked = file, barrier: threading.Barrier = barrier, rows: int = rows
-            ) -> None:
+            def load(file: Stocked = file, barrier: threading.Barrier = barrier, rows: int = rows) -> None:
                 barrier.wait()
                 try:
                     (report,) = intake.load(store, "a", [file.source], Answers())
@@ -80,7 +78,8 @@ def repeated(folder: Path, *, rounds: int, requests: int) -> Outcome:
 def figures(count: int | None) -> Iterator[Figure]:
     """How often a file counts that eight threads load; five rounds by default."""
     with tempfile.TemporaryDirectory(prefix="tiertune-repeats-") as name:
-        found = repeated(Path(name), rounds=ROUNDS if count is None else count, requests=20_000)
+        files = stock.stocked(Path(name) / "stock", plain=ROUNDS, requests=20_000)
+        found = repeated(Path(name), files, rounds=ROUNDS if count is None else count)
     print(*found.faults, sep="\n")
     yield Figure(
         f"the same file by {THREADS} threads at once",

@@ -5,6 +5,7 @@ It tells each change before it begins and when the store has acknowledged it, on
 
 import json
 import random
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -42,8 +43,7 @@ class Victim:
         def store() -> None:
             arrival, raw = file.into(self.store.staging)
             self.store.ingest(dataset, arrival, raw=raw)
-            arrival.typed.unlink()
-            arrival.typed.parent.rmdir()
+            shutil.rmtree(arrival.typed.parent)
 
         def read_and_store() -> None:
             self.mark.phase = "staging"

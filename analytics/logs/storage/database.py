@@ -121,7 +121,8 @@ def lock(path: Path) -> int:
         holder = os.pread(descriptor, 32, 0).strip()
         os.close(descriptor)
         raise StoreBusyError(int(holder) if holder.isdigit() else None) from None
-    os.pwrite(descriptor, f"{os.getpid():<31}\n".encode(), 0)
+    with contextlib.suppress(OSError):  # on a full disk the lock holds without saying whose it is
+        os.pwrite(descriptor, f"{os.getpid():<31}\n".encode(), 0)
     return descriptor
 
 
@@ -170,7 +171,7 @@ def hardened(path: Path, staging: Path, spill: Path) -> duckdb.DuckDBPyConnectio
                 _created(path)
             connection = duckdb.connect(path, config=config)
         except duckdb.Error as error:
-            raise _unopened(error) from None
+            raise unopened(error) from None
         try:
             connection.execute(f"SET allowed_directories = [{quoted(str(staging))}]")
             connection.execute("SET allowed_configs = ['max_execution_time']")
@@ -182,7 +183,7 @@ def hardened(path: Path, staging: Path, spill: Path) -> duckdb.DuckDBPyConnectio
             raise StoreError(str(error)) from None
         except duckdb.Error as error:
             connection.close()
-            raise _unopened(error) from None
+            raise unopened(error) from None
         except BaseException:
             connection.close()
             raise
@@ -256,7 +257,8 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _unopened(error: duckdb.Error) -> StoreError:
+def unopened(error: BaseException) -> StoreError:
+    """What to raise instead of an error that kept the database from being opened."""
     if "Conflicting lock" in str(error):
         pid = re.search(r"PID (\d+)", str(error))
         return StoreBusyError(int(pid[1]) if pid else None)
