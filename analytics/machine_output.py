@@ -62,6 +62,7 @@ def load_document(dataset: str, reports: Iterable[FileReport]) -> dict[str, Any]
         "duplicates",
         "confidence_set_null",
         "mapping",
+        "passed",
     )
     files = [
         {

@@ -16,6 +16,7 @@ import streamlit as st
 
 from analytics.errors import TiertuneError
 from analytics.logs import recovery
+from analytics.logs.storage import kept
 from analytics.logs.store import Store
 from analytics.policy import Goal
 from analytics.tuning.curve import Curve
@@ -26,7 +27,6 @@ from analytics.tuning.log import Log, Selection, read_log, select
 from dashboard import goal_words, reasons, words
 
 DATABASE = "TIERTUNE_DB"
-KEEP_FILES = "TIERTUNE_KEEP_FILES"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +84,13 @@ _reopening = threading.Lock()
     show_spinner="Opening the logs", show_time=True, max_entries=2, on_release=lambda held: held.close()
 )
 def _store(path: str) -> Store:
-    opened = Store.open(Path(path) if path else None, keep=keeps_files())
+    opened = Store.open(Path(path) if path else None, keep=kept.wanted())
     try:
         recovery.recover(opened)
     except BaseException:
         opened.close()
         raise
     return opened
-
-
-def keeps_files() -> bool:
-    """Whether files are kept as they are loaded; the environment can switch that off."""
-    return os.environ.get(KEEP_FILES, "1") != "0"
 
 
 def catalogue() -> pl.DataFrame:

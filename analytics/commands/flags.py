@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from analytics.commands.outcome import InputError
+from analytics.logs.dialects import DIALECTS
 from analytics.logs.meaning.mapping import Answers
 from analytics.logs.schema import TABLES
 
@@ -77,6 +78,9 @@ def add_answers(parser: argparse.ArgumentParser) -> None:
         metavar="COLUMN=UNIT",
         help=f"one of {', '.join(UNITS)}",
     )
+    group.add_argument(
+        "--dialect", type=_dialect, metavar="NAME", help="whose export it is (default: as recognised)"
+    )
     group.add_argument("--encoding", type=_encoding, metavar="NAME", help="of the text, such as windows-1252")
     group.add_argument("--decimal", choices=[".", ","], help="decimal mark of numbers")
     group.add_argument("--dates", choices=["dmy", "mdy", "ymd"], help="order of day, month and year")
@@ -113,6 +117,7 @@ def answers(options: argparse.Namespace) -> Answers:
         map=dict(options.map),
         set=dict(options.set),
         unit=dict(options.unit),
+        dialect=options.dialect,
         encoding=options.encoding,
         decimal=options.decimal,
         dates=options.dates,
@@ -128,6 +133,7 @@ def about_files(options: argparse.Namespace) -> list[str]:
         "--map": options.map,
         "--set": options.set,
         "--unit": options.unit,
+        "--dialect": options.dialect,
         "--encoding": options.encoding,
         "--decimal": options.decimal,
         "--dates": options.dates,
@@ -232,6 +238,12 @@ def _unit(text: str) -> tuple[str, str]:
     if not column or unit not in UNITS:
         raise argparse.ArgumentTypeError(f"{text!r} is not COLUMN=UNIT with a unit of {', '.join(UNITS)}")
     return column, unit
+
+
+def _dialect(text: str) -> str:
+    if text not in DIALECTS:
+        raise argparse.ArgumentTypeError(f"there is no dialect {text!r}; dialects: {', '.join(DIALECTS)}")
+    return text
 
 
 def _encoding(text: str) -> str:

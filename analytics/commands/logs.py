@@ -1,27 +1,48 @@
 """The commands about logs themselves: load, datasets, delete."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from analytics import machine_output
-from analytics.commands import flags, opening
+from analytics.commands import flags, opening, writing
 from analytics.commands.outcome import InputError, Outcome, count, percent, table
-from analytics.logs.intake import FileReport
+from analytics.errors import SchemaError
+from analytics.logs import rejects
+from analytics.logs.intake import FileReport, ManyRejectsError
 from analytics.logs.reading.staging import PLACES, shown
 from analytics.logs.store import Store
+from analytics.spreadsheet import csv_text
 
 SHOWN_PROBLEMS = 20
+_GRADES_ALONE = frozenset(
+    {"request_id", "unit_id", "ts", "correct", "correct_source", "sampling_probability", "attributes"}
+)
 
 
 def add_load(commands: Any) -> None:
     """``tiertune load``."""
     parser = flags.command(commands, "load", text="Load log files into a dataset.", run=load)
     parser.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="CSV, JSON, JSON lines, Parquet; .gz, .zst"
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="CSV, JSON, JSON lines, Parquet; .gz, .zst; a folder stands for all of them in it",
     )
     parser.add_argument(
         "--dataset", metavar="NAME", help="dataset to load into (default: the first file's name)"
+    )
+    parser.add_argument(
+        "--rejects", type=Path, metavar="FILE", help="write rejected and changed records there, as CSV"
+    )
+    parser.add_argument(
+        "--no-keep",
+        action="store_true",
+        help="keep no copy of the files, which a damaged database would be built again from",
     )
     flags.add_answers(parser)
 
@@ -40,11 +61,28 @@ def add_delete(commands: Any) -> None:
 def load(options: argparse.Namespace) -> Outcome:
     """Load files into a dataset of the database."""
     dataset = (options.dataset or opening.dataset_name(options.files[0])).strip()
-    with Store.open(flags.database(options)) as store:
-        reports = opening.loaded(store, dataset, options.files, options)
+    files, skipped = opening.log_files(options.files)
+    with opening.database(options, keep=not options.no_keep) as store:
+        try:
+            reports = opening.loaded(store, dataset, files, options)
+        except ManyRejectsError as error:
+            if options.rejects is None:
+                raise
+            _write_refused(error, options, store.staging)
+            raise SchemaError(f"{error} Which and why stands in {options.rejects}.") from None
+        if options.rejects is not None:
+            _write_rejects(reports, files, options, store.staging)
         question = opening.open_ladder(store, dataset)
-    lines = [line for report in reports for line in _report_lines(report)]
-    notes = tuple(dict.fromkeys(note for report in reports for note in report.notes))
+    lines = [line for report in reports for line in report_lines(report)]
+    notes = (*skipped, *dict.fromkeys(note for report in reports for note in report.notes))
+    notes += tuple(
+        f"{shown(report.file)} names no model and has nothing but grades. If they are about another log: "
+        f"tiertune delete {dataset}, then tiertune join NAME {report.file}"
+        for report in reports
+        if _GRADES_ALONE.issuperset(report.mapping)
+    )
+    if options.rejects is not None:
+        lines.append(f"Rejected and changed records: {options.rejects}")
     if question is not None:
         notes = (*notes, f"Before thresholds can be compared: {question}")
     return Outcome(
@@ -54,10 +92,9 @@ def load(options: argparse.Namespace) -> Outcome:
 
 def datasets(options: argparse.Namespace) -> Outcome:
     """The datasets of the database."""
-    path = flags.database(options)
-    if not path.exists():
+    if not Store.exists(flags.database(options)):
         return Outcome({"datasets": []}, "No datasets yet. Load one: tiertune load FILE")
-    with Store.open(path) as store:
+    with opening.database(options) as store:
         found = store.datasets().to_dicts()
     rows = [
         [
@@ -95,20 +132,25 @@ def datasets(options: argparse.Namespace) -> Outcome:
 def delete(options: argparse.Namespace) -> Outcome:
     """Forget a dataset."""
     path = flags.database(options)
-    if not path.exists():
+    if not Store.exists(path):
         raise InputError(f"There is no dataset named {options.dataset}: the database {path} does not exist.")
-    with Store.open(path) as store:
+    with opening.database(options) as store:
         store.delete(options.dataset)
     return Outcome({"deleted": options.dataset}, f"Deleted {shown(options.dataset)}.")
 
 
-def _report_lines(report: FileReport) -> list[str]:
+def report_lines(report: FileReport) -> list[str]:
+    """What became of a file, line by line."""
     counted = f"{report.loaded:,} loaded + {report.rejected:,} rejected + {report.duplicates:,} duplicates"
     lines = [f"{shown(report.file)} ({report.format}): {report.read:,} read = {counted}"]
     if report.confidence_set_null:
         lines.append(
             f"  {report.confidence_set_null:,} confidences are no number in [0, 1] and count as missing"
         )
+    if report.passed:
+        reasons = sorted(report.passed.items(), key=lambda item: -item[1])
+        listed = "; ".join(f"{number:,} {shown(reason, limit=160)}" for reason, number in reasons)
+        lines.append(f"  beside these, {sum(report.passed.values()):,} passed over: {listed}")
     read_from = ", ".join(f"{name} = {shown(source)}" for name, source in report.mapping.items())
     lines.append(f"  {read_from}")
     unit = PLACES[report.format]
@@ -116,8 +158,30 @@ def _report_lines(report: FileReport) -> list[str]:
         column = f", {shown(problem.column)}" if problem.column else ""
         lines.append(f"  {unit} {problem.line}{column}: {shown(problem.reason, limit=200)}")
     if report.problems_total > SHOWN_PROBLEMS:
-        lines.append(f"  and {report.problems_total - SHOWN_PROBLEMS:,} more; --json lists them")
+        more = report.problems_total - SHOWN_PROBLEMS
+        lines.append(f"  and {more:,} more; --json lists them, --rejects FILE writes them")
     return lines
+
+
+def _write_rejects(
+    reports: Sequence[FileReport], files: Sequence[Path], options: argparse.Namespace, workdir: Path
+) -> None:
+    frames = [
+        rejects.reported(report, path, encoding=options.encoding, workdir=workdir)
+        for report, path in zip(reports, files, strict=True)
+    ]
+    writing.write(options.rejects, csv_text(pl.concat(frames)))
+
+
+def _write_refused(error: ManyRejectsError, options: argparse.Namespace, workdir: Path) -> None:
+    """The rejects of the one file for which nothing was loaded."""
+    lines = (
+        rejects.originals(Path(error.name), error.problems, encoding=options.encoding, workdir=workdir)
+        if error.unit == rejects.LINE
+        else {}
+    )
+    found = rejects.rejects(error.name, error.problems, rejected=len(error.problems), originals=lines)
+    writing.write(options.rejects, csv_text(found))
 
 
 def _period(row: dict[str, Any]) -> str:

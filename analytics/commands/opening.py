@@ -3,22 +3,24 @@
 import argparse
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from analytics.commands import flags
-from analytics.commands.outcome import InputError
+from analytics.commands.outcome import InputError, fitted
 from analytics.errors import NotIdentifiedError, SchemaError
-from analytics.logs import intake
+from analytics.logs import intake, recovery
 from analytics.logs.intake import FileReport
 from analytics.logs.reading.staging import shown
+from analytics.logs.storage import kept
 from analytics.logs.storage.ladder import Pair
 from analytics.logs.store import Store, StoreBusyError
 from analytics.tuning.log import Log, Selection, read_log, select
 
 LONGEST_NAME = 80
-ENDINGS = (".gz", ".zst", ".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
+ENDINGS = (".gz", ".zst", ".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
+_NAMED = 10
 
 
 class LadderError(SchemaError):
@@ -61,7 +63,7 @@ def opened(options: argparse.Namespace, *, paired: bool = True) -> Iterator[Open
     files = [Path(name) for name in names]
     if all(path.is_file() for path in files):
         with Store.open(None) as store:
-            _remember(store, flags.database(options))
+            _remember(store, options)
             dataset = dataset_name(files[0])
             reports = loaded(store, dataset, files, options)
             if paired:
@@ -77,12 +79,85 @@ def opened(options: argparse.Namespace, *, paired: bool = True) -> Iterator[Open
         yield OpenLog(store, names[0])
 
 
+@contextlib.contextmanager
+def database(options: argparse.Namespace, *, keep: bool = True) -> Iterator[Store]:
+    """The database of a command, opened; what it turned out to lack is loaded again first and told.
+
+    Args:
+        options: The parsed flags.
+        keep: Whether files are kept as they are loaded, unless the environment says no.
+
+    Raises:
+        StoreBusyError: Another process has it open.
+        StoreError: It cannot be opened or written.
+    """
+    with Store.open(flags.database(options), keep=keep and kept.wanted()) as store:
+        with progress() as told:
+            found = recovery.recover(store, progress=told)
+        if found is not None:
+            print(fitted(recovery.sentence(found), sys.stderr.encoding), file=sys.stderr)  # noqa: T201
+        yield store
+
+
+@contextlib.contextmanager
+def dataset(options: argparse.Namespace, name: str) -> Iterator[Store]:
+    """The database of a command about one dataset that must be in it.
+
+    Raises:
+        InputError: There is none of this name.
+    """
+    path = flags.database(options)
+    if not Store.exists(path):
+        raise InputError(f"There is no dataset named {shown(name)}: the database {path} does not exist.")
+    with database(options) as store:
+        found = store.datasets()["name"].to_list()
+        if name not in found:
+            listed = ", ".join(shown(item) for item in found) or "none"
+            raise InputError(f"There is no dataset named {shown(name)}. Datasets: {listed}.")
+        yield store
+
+
 def dataset_name(path: Path) -> str:
     """The name that a dataset gets unless the user says otherwise: the file's without its endings."""
-    name = path.name
+    name = (path if path.name else path.resolve()).name
     for ending in ENDINGS:
         name = name.removesuffix(ending)
     return name.strip()[:LONGEST_NAME] or "log"
+
+
+def log_files(given: Sequence[Path]) -> tuple[list[Path], tuple[str, ...]]:
+    """Files as they are, and of folders every log file in them, with a sentence on what was skipped.
+
+    Raises:
+        InputError: A folder holds no log file.
+    """
+    found: list[Path] = []
+    notes = []
+    for path in given:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        within = [item for item in sorted(path.rglob("*")) if item.is_file()]
+        hidden = [item for item in within if _is_hidden(item.relative_to(path))]
+        foreign = [item for item in within if item not in hidden and item.suffix.lower() not in ENDINGS]
+        logs = [item for item in within if item not in hidden and item not in foreign]
+        if not logs:
+            raise InputError(f"There is no log file in the folder {path}. Logs end in {', '.join(ENDINGS)}.")
+        found += logs
+        skipped = [f"{_listed(hidden, path)} (hidden)"] if hidden else []
+        skipped += [f"{_listed(foreign, path)} (no ending of a log)"] if foreign else []
+        notes += [f"Skipped in {path}: {'; '.join(skipped)}."] if skipped else []
+    return list(dict.fromkeys(found)), tuple(notes)
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _listed(paths: Sequence[Path], folder: Path) -> str:
+    names = [shown(str(path.relative_to(folder))) for path in paths[:_NAMED]]
+    more = f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else ""
+    return f"{', '.join(names)}{more}"
 
 
 def loaded(
@@ -100,9 +175,16 @@ def loaded(
             raise InputError(f"There is no file {path}.")
     known = dataset in store.datasets()["name"]
     names = [str(path) for path in files]
-    with _progress() as progress:
+    with progress() as told:
         reports = intake.load(
-            store, dataset, files, flags.answers(options), names=names, badge=badge, progress=progress
+            store,
+            dataset,
+            files,
+            flags.answers(options),
+            names=names,
+            badge=badge,
+            grades=False,
+            progress=told,
         )
     try:
         given_ladder(store, dataset, options)
@@ -148,11 +230,11 @@ def open_ladder(store: Store, dataset: str) -> str | None:
 @contextlib.contextmanager
 def _stored(name: str, options: argparse.Namespace) -> Iterator[Store]:
     path = flags.database(options)
-    if not path.exists():
+    if not Store.exists(path):
         raise InputError(
             f"There is no file {name}, and no database {path} that could have a dataset of this name."
         )
-    with Store.open(path) as store:
+    with database(options) as store:
         found = store.datasets()["name"].to_list()
         if name not in found:
             listed = ", ".join(shown(item) for item in found) or "none"
@@ -197,21 +279,21 @@ def selected(
     return found
 
 
-def _remember(store: Store, path: Path) -> None:
+def _remember(store: Store, options: argparse.Namespace) -> None:
     """Take over the mappings and prices set before; files work as well while another process holds them."""
-    if not path.exists():
+    if not Store.exists(flags.database(options)):
         return
-    with contextlib.suppress(StoreBusyError), Store.open(path) as kept:
-        with kept.cursor() as cursor:
+    with contextlib.suppress(StoreBusyError), database(options) as other:
+        with other.cursor() as cursor:
             mappings = cursor.execute("SELECT signature, mapping FROM mappings").fetchall()
-        for model, stated in kept.prices().items():
+        for model, stated in other.prices().items():
             store.set_price(model, stated)
         for signature, mapping in mappings:
             store.save_mapping(signature, mapping)
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int, str], None] | None]:
+def progress() -> Iterator[Callable[[int, str], None] | None]:
     """A counter on standard error, where a person watches it."""
     if not sys.stderr.isatty():
         yield None

@@ -1,16 +1,13 @@
 """The commands about policies: tune one from a log, evaluate one on a log."""
 
 import argparse
-import contextlib
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from analytics import machine_output, policy_file
-from analytics.commands import flags, opening
+from analytics.commands import flags, opening, writing
 from analytics.commands.outcome import (
     InputError,
     Outcome,
@@ -99,7 +96,8 @@ def tuned(options: argparse.Namespace) -> Outcome:
     tuning = tune(selection, goal)
     text = f"{tuning.sentence}\n\n{_policy_table(tuning)}"
     if options.out is not None:
-        _write(options.out, tuning.policy)
+        form: Literal["json", "yaml"] = "json" if options.out.suffix.lower() == ".json" else "yaml"
+        writing.write(options.out, policy_file.dumps(tuning.policy, format=form))
         text += f"\n\nWrote {options.out}"
     return Outcome(machine_output.tune_document(tuning), text, (*log.notes, *tuning.notes))
 
@@ -202,26 +200,6 @@ def _other_kind(selection: Selection, policy: ThresholdPolicy) -> list[str]:
         return []
     kinds = f"The file is for a {policy.policy_kind} router, this log is of a {selection.policy_kind} one"
     return [f"{kinds}: costs and latencies are counted as the log's."]
-
-
-def _write(path: Path, policy: ThresholdPolicy) -> None:
-    """Write the file as a whole or not at all."""
-    text = policy_file.dumps(policy, format="json" if path.suffix.lower() == ".json" else "yaml")
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(text)
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(name).chmod(0o666 & ~umask)
-            Path(name).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def _policy_table(tuning: Tuning) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 
 import polars as pl
 
-from analytics.commands import flags
+from analytics.commands import flags, opening
 from analytics.commands.outcome import UNKNOWN, InputError, Outcome, count, money, number, percent, table
 from analytics.logs.prices import Override, Price, price, price_map_date
 from analytics.logs.rates import CLASSES
@@ -86,10 +86,9 @@ def add_reprice(commands: Any) -> None:
 
 def prices(options: argparse.Namespace) -> Outcome:
     """The price of each model named, or of each model in the datasets, unknown ones first."""
-    path = flags.database(options)
-    if not path.exists():
+    if not Store.exists(flags.database(options)):
         return _table(options.models, {}, {})
-    with Store.open(path) as store:
+    with opening.database(options) as store:
         stated, used = store.prices(), _used(store)
     names = options.models or list(dict.fromkeys([*used, *stated]))
     return _table(names, stated, used)
@@ -104,7 +103,7 @@ def set_price(options: argparse.Namespace) -> Outcome:
             "price --help."
         )
     model = options.model.strip()
-    with Store.open(flags.database(options)) as store:
+    with opening.database(options) as store:
         before = {name.casefold() for name in store.prices()}
         if options.remove and model.casefold() not in before:
             listed = ", ".join(shown(name) for name in store.prices()) or "none"
@@ -126,9 +125,9 @@ def set_price(options: argparse.Namespace) -> Outcome:
 def reprice(options: argparse.Namespace) -> Outcome:
     """Price a dataset anew."""
     path = flags.database(options)
-    if not path.exists():
+    if not Store.exists(path):
         raise InputError(f"There is no dataset named {options.dataset}: the database {path} does not exist.")
-    with Store.open(path) as store:
+    with opening.database(options) as store:
         done = store.reprice(options.dataset, of=options.which)
         found = store.model_prices(options.dataset)
     document = {

@@ -43,7 +43,7 @@ def serve(options: argparse.Namespace) -> None:
     hosting.checked(options)
     _free(options.host, options.port)
     path = flags.database(options)
-    with Store.open(path) as store:
+    with opening.database(options) as store:
         dataset = _shown(store, options)
     address = f"http://{hosting.reached(options)}:{options.port}"
     address += f"/?dataset={quote(dataset, safe='')}" if dataset else ""

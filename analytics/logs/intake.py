@@ -20,6 +20,7 @@ from analytics.logs.reading.staging import LIMITS, PLACES, Problem, Staged, rest
 from analytics.logs.reports import (
     REJECTED_SHARE,
     FileReport,
+    ManyRejectsError,
     OpenQuestionsError,
     refuse_many_rejects,
     summary,
@@ -35,14 +36,18 @@ __all__ = [
     "Cancelled",
     "FileReport",
     "Inspection",
+    "ManyRejectsError",
     "OpenQuestionsError",
     "arrived",
     "convert",
     "inspect",
     "load",
     "loaded",
+    "named",
+    "remember",
     "replaying",
     "report",
+    "require_settled",
     "summary",
     "uploaded",
 ]
@@ -205,6 +210,7 @@ def load(
     *,
     names: Sequence[str] | None = None,
     badge: str | None = None,
+    grades: bool = True,
     progress: Progress | None = None,
     cancelled: Cancel | None = None,
 ) -> list[FileReport]:
@@ -217,6 +223,7 @@ def load(
         answers: Answers to what the files leave open.
         names: What the user calls them; the paths' last parts where null.
         badge: Shown beside the dataset's name.
+        grades: Whether a file of grades is taken too; else it is refused.
         progress: Called with the records done and the stage.
         cancelled: Polled until the first file is stored; true stops the work.
 
@@ -229,16 +236,22 @@ def load(
     try:
         for place, path in enumerate(paths):
             name = names[place] if names else path.name
-            with _named(name):
+            with named(name):
                 inspection, converted = _prepared(
-                    store, path, name=name, answers=answers, progress=progress, cancelled=cancelled
+                    store,
+                    path,
+                    name=name,
+                    answers=answers,
+                    grades=grades,
+                    progress=progress,
+                    cancelled=cancelled,
                 )
                 ready.append((inspection, converted))
         if cancelled is not None and cancelled():
             raise Cancelled("Stopped; nothing was loaded.")
         reports = []
         for inspection, converted in ready:
-            with _named(inspection.staged.file_name):
+            with named(inspection.staged.file_name):
                 reports.append(
                     loaded(
                         store,
@@ -250,7 +263,7 @@ def load(
                         badge=badge,
                     )
                 )
-            _remember(store, inspection, answers)
+            remember(store, inspection, answers)
         return reports
     finally:
         for inspection, _ in ready:
@@ -283,6 +296,7 @@ def _prepared(
     *,
     name: str,
     answers: Answers,
+    grades: bool,
     progress: Progress | None,
     cancelled: Cancel | None,
 ) -> tuple[Inspection, Converted]:
@@ -298,15 +312,15 @@ def _prepared(
         cancelled=cancelled,
     )
     with removed_on_failure(inspection.folder):
-        staged, proposed = inspection.staged, inspection.proposal
-        if staged.questions:  # what the values look like is not known before the encoding is
-            raise OpenQuestionsError(staged.questions)
-        if proposed.refusal:
-            raise SchemaError(proposed.refusal)
-        if proposed.questions:
-            raise OpenQuestionsError(proposed.questions)
+        staged, mapping = inspection.staged, inspection.proposal.mapping
+        if mapping.form == "grades" and not grades:
+            raise SchemaError(
+                "These are grades, which belong to a log that is loaded already. Nothing was loaded. Join "
+                "them to it: tiertune join NAME FILE."
+            )
+        require_settled(inspection)
         converted = convert(
-            inspection, proposed.mapping, prices=answers.prices, progress=progress, cancelled=cancelled
+            inspection, mapping, prices=answers.prices, progress=progress, cancelled=cancelled
         )
         if not answers.accept_rejects:
             rejects, _ = _problems(staged, converted)
@@ -315,18 +329,37 @@ def _prepared(
     return inspection, converted
 
 
-def _remember(store: Store, inspection: Inspection, answers: Answers) -> None:
+def require_settled(inspection: Inspection) -> None:
+    """Refuse to go on while a file leaves something open or gives nothing.
+
+    Raises:
+        OpenQuestionsError: Something must be answered first.
+        SchemaError: Nothing can be loaded by the proposed mapping.
+    """
+    proposed = inspection.proposal
+    if inspection.staged.questions:  # what the values look like is not known before the encoding is
+        raise OpenQuestionsError(inspection.staged.questions)
+    if proposed.refusal:
+        raise SchemaError(proposed.refusal)
+    if proposed.questions:
+        raise OpenQuestionsError(proposed.questions)
+
+
+def remember(store: Store, inspection: Inspection, answers: Answers) -> None:
     """Keep a mapping that the user had a say in for files with the same columns."""
     if answers.map or answers.set or answers.unit or answers.decimal or answers.dates:
         store.save_mapping(signature(inspection.staged.columns), inspection.proposal.mapping.to_json())
 
 
 @contextlib.contextmanager
-def _named(name: str) -> Iterator[None]:
+def named(name: str) -> Iterator[None]:
     """Put the file's name before what is said of it."""
     try:
         yield
     except OpenQuestionsError as error:
         raise OpenQuestionsError(error.questions, name=name) from None
+    except ManyRejectsError as error:
+        text = f"{shown(name) or 'The file'}: {error}"
+        raise ManyRejectsError(text, error.problems, unit=error.unit, name=name) from None
     except SchemaError as error:
         raise SchemaError(f"{shown(name) or 'The file'}: {error}") from None

@@ -58,13 +58,15 @@ def refuse_many_rejects(read: int, rejected: int, problems: Sequence[Problem], *
         unit: What the numbers of the problems count: line, record or row.
 
     Raises:
-        SchemaError: So many are.
+        ManyRejectsError: So many are.
     """
     if rejected > REJECTED_SHARE * read:
-        raise SchemaError(
+        raise ManyRejectsError(
             f"{rejected:,} of {read:,} records were rejected, more than {REJECTED_SHARE:.0%}: "
             f"{summary(problems, unit=unit)}. Nothing was loaded. "
-            "Mend the file, or load the rest with --accept-rejects."
+            "Mend the file, or load the rest with --accept-rejects.",
+            problems,
+            unit=unit,
         )
 
 
@@ -81,6 +83,20 @@ def summary(problems: Sequence[Problem], *, unit: str = "line") -> str:
         more = ", ..." if len(found) > _LINES else ""
         clauses.append(f"{reason} ({unit}{'s' if len(found) > 1 else ''} {first}{more})")
     return "; ".join(clauses)
+
+
+class ManyRejectsError(SchemaError):
+    """More than 10% of a file's records are rejected, and nobody has said that this will do.
+
+    Attributes:
+        problems: Of the rejected records, the first 10,000.
+        unit: What their numbers count: line, record or row.
+        name: Of the file; empty where only one is meant.
+    """
+
+    def __init__(self, text: str, problems: Sequence[Problem], *, unit: str, name: str = "") -> None:
+        super().__init__(text)
+        self.problems, self.unit, self.name = list(problems), unit, name
 
 
 class OpenQuestionsError(SchemaError):

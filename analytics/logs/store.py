@@ -67,10 +67,10 @@ class Store:
     def __init__(self, path: Path, *, private: Path | None, keep: bool) -> None:
         work = path.with_name(f"{path.name}.work")
         held = lock(path)
-        self._recipe = RecipeFile(path.with_name(f"{path.name}.recipe.json")) if private is None else None
+        self._recipe = RecipeFile(_recipe_path(path)) if private is None else None
         self._broken = path.with_name(f"{path.name}.broken")
-        self._kept = Kept(path.with_name(f"{path.name}.files")) if keep and private is None else None
-        self._path = path
+        self._kept = Kept(path.with_name(f"{path.name}.files")) if private is None else None
+        self._path, self._keeps = path, keep
         try:
             self.staging, self._spill = private_folders(work)
             known = None if self._recipe is None else self._recipe.read()
@@ -101,7 +101,8 @@ class Store:
 
         Args:
             path: Of the database.
-            keep: Whether files are kept as they are loaded, so that it can be built again.
+            keep: Whether files are kept as they are loaded, so that it can be built again; those that
+                were kept before stay.
 
         Raises:
             StoreBusyError: Another process has it open.
@@ -123,6 +124,12 @@ class Store:
             raise StoreError(
                 "The folder of the database cannot be made or written. Choose another with --db other.duckdb."
             ) from None
+
+    @staticmethod
+    def exists(path: Path) -> bool:
+        """Whether there is a database at ``path``, or the recipe of one that was lost."""
+        target = path.expanduser().resolve()
+        return target.exists() or _recipe_path(target).exists()
 
     def __enter__(self) -> Self:
         return self
@@ -153,7 +160,7 @@ class Store:
     @property
     def keeps_files(self) -> bool:
         """Whether files are kept as they are loaded."""
-        return self._kept is not None
+        return self._keeps and self._kept is not None
 
     def size_bytes(self) -> int:
         """Bytes of the database on the disk; 0 if somebody deleted it meanwhile."""
@@ -574,7 +581,7 @@ class Store:
 
         No other loader may forget files meanwhile, as none knows of this one.
         """
-        if raw is None or self._kept is None:
+        if raw is None or self._kept is None or not self._keeps:
             yield
             return
         with self._writing:
@@ -657,6 +664,10 @@ class Store:
                     cursor.execute("INSERT OR IGNORE INTO mappings VALUES (?, ?)", [signature, mapping])
                 for model, price in prices.items():
                     overrides.state(cursor, model, price.stated())
+
+
+def _recipe_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.recipe.json")
 
 
 def _without(lost: DatasetRecipe, file_ids: set[str]) -> DatasetRecipe:

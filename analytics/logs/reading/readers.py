@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from analytics.errors import SchemaError
@@ -23,6 +23,7 @@ Known = Callable[[str], bool]
 Progress = Callable[[int], None]
 
 _MAGIC = b"PAR1"
+_ORIGINAL, _ORIGINALS = 4_000, 20_000_000  # characters of one line that is shown again, and of all
 _WHITE = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
 
 
@@ -135,6 +136,31 @@ def staged_file(
     )
     staged.save(folder)
     return staged
+
+
+def original_lines(
+    path: Path, folder: Path, *, numbers: Iterable[int], encoding: str | None = None
+) -> dict[int, str]:
+    """Lines of a text file as they stand in it, by number; a long one is cut.
+
+    Args:
+        path: The file.
+        folder: A private, empty folder.
+        numbers: Of the lines wanted, from 1.
+        encoding: Of the text, where the user said it.
+    """
+    content = sniff.content(path, folder)
+    if content.head.startswith(_MAGIC):
+        return {}
+    wanted, found, room = sorted(set(numbers)), {}, _ORIGINALS
+    lines_left = enumerate(_lines(_text(content, folder, encoding=encoding)).raw(), start=1)
+    for number in wanted:
+        line = next((line for at, line in lines_left if at == number), None)
+        if line is None or room <= 0:
+            break
+        found[number] = line.decode(errors="replace").rstrip("\r\n")[:_ORIGINAL]
+        room -= len(found[number])
+    return found
 
 
 def _dialect(found: _Found, given: Dialect | None) -> Dialect:

@@ -117,9 +117,21 @@ def _convert(payload: dict[str, Any], progress: Progress) -> Any:
     return dataclasses.asdict(converted)
 
 
+def _lines(payload: dict[str, Any], _progress: Progress) -> Any:
+    from analytics.logs.reading.readers import original_lines  # noqa: PLC0415
+
+    return original_lines(
+        Path(payload["path"]),
+        Path(payload["folder"]),
+        numbers=payload["numbers"],
+        encoding=payload["encoding"],
+    )
+
+
 STEPS: dict[str, Callable[[dict[str, Any], Progress], Any]] = {
     "inspect": _inspect,
     "convert": _convert,
+    "lines": _lines,
 }
 
 

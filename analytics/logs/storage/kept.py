@@ -11,8 +11,14 @@ from pathlib import Path
 import pyarrow as pa
 
 RAW = "raw"
+SWITCH = "TIERTUNE_KEEP_FILES"
 _MAGIC = (b"PAR1", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 _CHUNK = 4 << 20
+
+
+def wanted() -> bool:
+    """Whether files are kept as they are loaded: unless the environment says ``TIERTUNE_KEEP_FILES=0``."""
+    return os.environ.get(SWITCH, "1") != "0"
 
 
 class Kept:

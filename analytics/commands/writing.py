@@ -1,0 +1,31 @@
+"""Files that a command writes: as a whole or not at all."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from analytics.commands.outcome import InputError
+
+
+def write(path: Path, text: str) -> None:
+    """Write a text file, readable as the user's other files are.
+
+    Raises:
+        InputError: It cannot be written; what was there before stays.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+                stream.write(text)
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(name).chmod(0o666 & ~umask)
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}.") from None
