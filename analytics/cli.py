@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from analytics.commands import figures, logs, policies, prices, serve
+from analytics.commands import figures, files, joins, logs, policies, prices, serve
 from analytics.commands.outcome import InputError, Outcome, fitted
 from analytics.errors import TiertuneError
 
@@ -66,6 +66,12 @@ def parser() -> argparse.ArgumentParser:
         logs.add_load,
         logs.add_datasets,
         logs.add_delete,
+        joins.add_join,
+        joins.add_graders,
+        files.add_files,
+        files.add_take_back,
+        files.add_read_again,
+        files.add_tier,
         figures.add_tiers,
         figures.add_curve,
         policies.add_tune,

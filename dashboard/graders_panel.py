@@ -3,14 +3,11 @@
 import polars as pl
 import streamlit as st
 
+from analytics.logs import joining
 from analytics.logs.store import Store
 from dashboard import changes, components, state, words
 
 LOG = "the log itself"
-RULES = (
-    "Of several grades by one grader for one answer the latest counts; of several graders the first of "
-    "the order that graded the answer. Graders left out of the order do not count."
-)
 UNNAMED = "unnamed"
 
 
@@ -58,7 +55,7 @@ def graders(store: Store, dataset: str) -> None:
         )
     if pressed:
         changes.tried(lambda: store.set_grader_order(dataset, chosen), "The order is saved.")
-    st.caption(RULES)
+    st.caption(joining.RULES)
 
 
 def question(dataset: str) -> str | None:

@@ -76,15 +76,14 @@ def load(options: argparse.Namespace) -> Outcome:
     lines = [line for report in reports for line in report_lines(report)]
     notes = (*skipped, *dict.fromkeys(note for report in reports for note in report.notes))
     notes += tuple(
-        f"{shown(report.file)} names no model and has nothing but grades. If they are about another log: "
-        f"tiertune delete {dataset}, then tiertune join NAME {report.file}"
+        f"{shown(report.file)} names no model and has nothing but grades. If they are about another log, "
+        f"take them back and join them to it: tiertune join NAME {report.file}"
         for report in reports
         if _GRADES_ALONE.issuperset(report.mapping)
     )
     if options.rejects is not None:
         lines.append(f"Rejected and changed records: {options.rejects}")
-    if question is not None:
-        notes = (*notes, f"Before thresholds can be compared: {question}")
+    notes += opening.ladder_note(question)
     return Outcome(
         machine_output.load_document(dataset, reports), "\n".join([f"Dataset {dataset}", *lines]), notes
     )

@@ -227,6 +227,11 @@ def open_ladder(store: Store, dataset: str) -> str | None:
     return f"{held.reason} Proposed: {shown_flags}."
 
 
+def ladder_note(question: str | None) -> tuple[str, ...]:
+    """That a ladder must be confirmed, as a note; none where it is settled."""
+    return () if question is None else (f"Before thresholds can be compared: {question}",)
+
+
 @contextlib.contextmanager
 def _stored(name: str, options: argparse.Namespace) -> Iterator[Store]:
     path = flags.database(options)

@@ -1,10 +1,15 @@
 """By which column a file of grades is joined to a log: the columns whose values are ids of that log."""
 
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import polars as pl
 
-from analytics.logs.inspection import Inspection
+from analytics.errors import SchemaError
+from analytics.logs import intake
+from analytics.logs.inspection import Inspection, Progress
+from analytics.logs.intake import FileReport
 from analytics.logs.meaning.answers import Answers
 from analytics.logs.meaning.profile import ColumnProfile
 from analytics.logs.reading.staging import ROWS
@@ -17,6 +22,15 @@ KEYS: dict[Form, tuple[str, ...]] = {
     "decisions": ("request_id", "unit_id"),
 }
 """Ids of a log that a grade may name, the most specific first."""
+
+GRADES = "grades"
+"""The dialect of a table of grades; a tool's own file of them is recognised all the same."""
+
+RULES = (
+    "Of several grades by one grader for one answer the latest counts; of several graders the first of "
+    "the order that graded the answer. Graders left out of the order do not count."
+)
+"""Which of several grades counts, for people."""
 
 _COLUMNS, _LONGEST_ID = 24, 200
 _FRAME = {
@@ -90,6 +104,106 @@ def joined_by(answers: Answers, column: str, key: str) -> Answers:
     """``answers`` with a file of grades joined by this column as that id, and by no other."""
     others: dict[str, tuple[str, ...]] = {name: () for name in KEYS["calls"] if name != key}
     return replace(answers, map={**answers.map, **others, key: (column,)})
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A file of grades that was joined to a log.
+
+    Attributes:
+        report: What became of each record.
+        candidates: From ``candidates``, as it was joined.
+        unmatched: Grades that are about no answer of the log.
+        examples: Ids of up to three of them.
+    """
+
+    report: FileReport
+    candidates: pl.DataFrame
+    unmatched: int
+    examples: list[str]
+
+
+def joined(
+    store: Store,
+    dataset: str,
+    path: Path,
+    answers: Answers,
+    *,
+    name: str,
+    key: str | None = None,
+    progress: Progress | None = None,
+) -> Joined:
+    """Join a file of grades to a log, by the column and id that match best where nobody says otherwise.
+
+    Args:
+        store: Where the log is loaded.
+        dataset: Name of the log.
+        path: The file.
+        answers: What the user says about it.
+        name: What the user calls it.
+        key: Id to join by: call_id, request_id or unit_id; None: every one that the mapping reads, or the
+            best where none of these matches.
+        progress: Called with records and stage.
+
+    Raises:
+        OpenQuestionsError: The file leaves something open; nothing was joined.
+        SchemaError: There is no such dataset, no id of the file is in it, or its rows cannot be converted.
+    """
+    answers = replace(answers, dialect=answers.dialect or GRADES)
+    with intake.named(name), ExitStack() as staged:
+        inspection = _read(store, path, answers, name=name, progress=progress, staged=staged)
+        found = candidates(store, dataset, inspection)
+        by = _by_key(found, key) if key else likeliest(found)
+        if by is not None:
+            answers = joined_by(answers, *by)
+            inspection = _read(store, path, answers, name=name, progress=progress, staged=staged)
+            found = candidates(store, dataset, inspection)
+        mapping = inspection.proposal.mapping
+        if mapping.form != "grades":
+            raise SchemaError(f"This is a log, not a file of grades. Load it: tiertune load {name}.")
+        intake.require_settled(inspection)
+        if not found.filter("used")["matched"].sum():
+            raise SchemaError(
+                "No id of this file is in that log, so nothing was joined. Check that both name requests the "
+                "same way, or say which column holds which id: --map request_id=COLUMN."
+            )
+        converted = intake.convert(inspection, mapping, prices=answers.prices, progress=progress)
+        report = intake.loaded(store, dataset, inspection, mapping, converted, answers=answers)
+        intake.remember(store, inspection, answers)
+        alone, examples = store.unmatched_grades(dataset, inspection.staged.file_id)
+        return Joined(report, found, alone, examples)
+
+
+def _read(
+    store: Store, path: Path, answers: Answers, *, name: str, progress: Progress | None, staged: ExitStack
+) -> Inspection:
+    inspection = intake.inspect(
+        path,
+        name=name,
+        answers=answers,
+        workdir=store.staging,
+        remembered=store.saved_mapping,
+        keep=store.keeps_files,
+        progress=progress,
+    )
+    staged.callback(inspection.discard)
+    return inspection
+
+
+def _by_key(found: pl.DataFrame, key: str) -> tuple[str, str]:
+    """The column that matches an id best, one in use before others.
+
+    Raises:
+        SchemaError: None does.
+    """
+    matching = found.filter(pl.col("matched") > 0)
+    best = matching.filter(key=key).sort("used", descending=True, maintain_order=True).head(1)
+    if best.is_empty():
+        others = ", ".join(f"{row['column']} as {row['key']}" for row in matching.iter_rows(named=True))
+        raise SchemaError(
+            f"No column of this file holds a {key} of that log. Columns that match: {others or 'none'}."
+        )
+    return next(best.select("column", "key").iter_rows())
 
 
 def _is_id(profile: ColumnProfile) -> bool:

@@ -54,6 +54,16 @@ def take_back(
         store.replace(dataset, arrivals)
 
 
+def answers(store: Store, dataset: str, file_id: str) -> Answers:
+    """What the user had said about a file when it was loaded, so that it is read just as it was then.
+
+    Raises:
+        SchemaError: There is no such file.
+    """
+    file = _one(_files(store, dataset), file_id)
+    return intake.replaying(Answers.from_json(file.answers), Mapping.from_json(file.mapping))
+
+
 def inspect_again(
     store: Store,
     dataset: str,

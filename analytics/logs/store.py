@@ -357,6 +357,11 @@ class Store:
         with self.cursor() as cursor:
             return grading.graders(cursor, dataset)
 
+    def unmatched_grades(self, dataset: str, file_id: str) -> tuple[int, list[str]]:
+        """Grades of a joined file that are about no answer, see ``grading.unmatched``."""
+        with self.cursor() as cursor:
+            return grading.unmatched(cursor, dataset, file_id)
+
     def grader_order(self, dataset: str) -> list[str | None]:
         """Which graders count, the first that graded an answer decides; None is the log itself."""
         with self.cursor() as cursor:

@@ -186,6 +186,22 @@ def graders(cursor: duckdb.DuckDBPyConnection, dataset: str) -> pl.DataFrame:
     return frame.sort("rank", "grader", nulls_last=True)
 
 
+def unmatched(cursor: duckdb.DuckDBPyConnection, dataset: str, file_id: str) -> tuple[int, list[str]]:
+    """Grades of a joined file that are about no answer of the log: how many, and the ids of three of them."""
+    form, key = catalogue.require(cursor, dataset), catalogue.key(cursor, dataset)
+    grades = {"grades": tables.held(cursor, key, "grades")}
+    _match(cursor, form, key)
+    alone = f"""
+        WITH {_GRADES}, alone AS (
+            SELECT coalesce(call_id, request_id, unit_id) AS id, place FROM grades
+            WHERE file_id = $file_id AND place NOT IN (SELECT place FROM found))
+        SELECT count(*), arg_min(id, place, $examples) FROM alone"""  # noqa: S608 - our own names only
+    found = cursor.execute(alone, {**grades, "file_id": file_id, "examples": _EXAMPLES}).fetchone()
+    number, ids = found or (0, None)
+    return int(number), [str(name) for name in ids or []]
+
+
+_EXAMPLES = 3
 _GRADERS: dict[str, Any] = {
     "grader": pl.String, "source": pl.String, "grades": pl.Int64, "matched": pl.Int64, "answers": pl.Int64,
     "mean": pl.Float64, "rank": pl.Int64, "with_log": pl.Int64, "equal_to_log": pl.Float64,
