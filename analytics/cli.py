@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from analytics.commands import figures, files, joins, logs, policies, prices, serve
+from analytics.commands import copies, figures, files, joins, logs, policies, prices, serve
 from analytics.commands.outcome import InputError, Outcome, fitted
 from analytics.errors import TiertuneError
 
@@ -72,6 +72,8 @@ def parser() -> argparse.ArgumentParser:
         files.add_take_back,
         files.add_read_again,
         files.add_tier,
+        copies.add_backup,
+        copies.add_restore,
         figures.add_tiers,
         figures.add_curve,
         policies.add_tune,

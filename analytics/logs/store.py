@@ -5,7 +5,6 @@ import os
 import shutil
 import tempfile
 import threading
-import uuid
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,7 +17,7 @@ import polars as pl
 from analytics.errors import SchemaError
 from analytics.logs.rates import Override
 from analytics.logs.schema import TIERS
-from analytics.logs.storage import catalogue, facts, grading, overrides, pairing, price_check, pricing
+from analytics.logs.storage import catalogue, copies, facts, grading, overrides, pairing, price_check, pricing
 from analytics.logs.storage import ladder as ladders
 from analytics.logs.storage import recipe as recipes
 from analytics.logs.storage.arrivals import Arrival, Judge, arrived, emptied, forgotten, refreshed
@@ -28,14 +27,12 @@ from analytics.logs.storage.database import (
     StoreError,
     checkpoint,
     hardened,
-    identifier,
     is_damage,
     is_full,
     is_stopped,
     lock,
     private_files,
     private_folders,
-    quoted,
     set_aside,
     transaction,
     unopened,
@@ -232,31 +229,17 @@ class Store:
     def backup(self, target: Path) -> None:
         """Write a copy of the whole database, which ``tiertune restore`` takes.
 
-        The live file is never opened by anything but DuckDB, which copies from within.
-
         Raises:
             StoreError: The disk is full, or the place cannot be written.
         """
-        home = self.staging / uuid.uuid4().hex
-        home.mkdir(mode=0o700)
-        copy = home / "backup.duckdb"
         try:
             with self._writing, self.cursor() as cursor, private_files():
-                cursor.execute("SET max_execution_time = 0")
-                (database,) = cursor.execute("SELECT current_database()").fetchone() or ("",)
-                cursor.execute(f"ATTACH {quoted(str(copy))} AS backup")
-                try:
-                    cursor.execute(f"COPY FROM DATABASE {identifier(database)} TO backup")
-                finally:
-                    cursor.execute("DETACH backup")
-            _taken(copy, target)
+                copies.backup(cursor, self.staging, target)
         except OSError as error:
             raise StoreError(
                 "The backup could not be written: the disk is full or the place cannot be written. "
                 "Nothing was changed."
             ) from error
-        finally:
-            shutil.rmtree(home, ignore_errors=True)
 
     def datasets(self) -> pl.DataFrame:
         """One row per dataset, by name.
@@ -706,21 +689,6 @@ def _cleared(
     os.close(descriptor)
     if private is not None:
         shutil.rmtree(private, ignore_errors=True)
-
-
-def _taken(copy: Path, target: Path) -> None:
-    """A finished copy to its place, maybe on another disk, where an earlier one stays until it is whole."""
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        with (
-            copy.open("rb") as source,
-            open(partial, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as place,
-        ):
-            shutil.copyfileobj(source, place)
-            os.fsync(place.fileno())
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _dataset_name(name: str) -> str:

@@ -128,10 +128,22 @@ def _lines(payload: dict[str, Any], _progress: Progress) -> Any:
     )
 
 
+def _verify(payload: dict[str, Any], progress: Progress) -> Any:
+    from analytics.logs.storage.verification import verified  # noqa: PLC0415
+
+    datasets = verified(
+        Path(payload["path"]),
+        Path(payload["folder"]),
+        progress=lambda done: progress(done, "checking the backup"),
+    )
+    return {"datasets": datasets}
+
+
 STEPS: dict[str, Callable[[dict[str, Any], Progress], Any]] = {
     "inspect": _inspect,
     "convert": _convert,
     "lines": _lines,
+    "verify": _verify,
 }
 
 

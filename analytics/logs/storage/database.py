@@ -36,7 +36,7 @@ _DAMAGE = (
     "Failure while replaying WAL",
     "database has been invalidated",
 )
-_LOGS = (".wal.checkpoint", ".wal.recovery", ".wal")
+LOGS = (".wal.checkpoint", ".wal.recovery", ".wal")
 _FULL = ("No space left", "Disk quota exceeded", "File too large", "max_temp_directory_size")
 
 
@@ -101,7 +101,7 @@ def set_aside(path: Path) -> str:
     """
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
     name = f"{path.name}.damaged-{stamp}"
-    for ending in (*_LOGS, ""):
+    for ending in (*LOGS, ""):
         source = path.with_name(f"{path.name}{ending}")
         if source.exists():
             source.replace(path.with_name(f"{name}{ending}"))
@@ -143,14 +143,44 @@ def private_folders(work: Path) -> tuple[Path, Path]:
 def hardened(path: Path, staging: Path, spill: Path) -> duckdb.DuckDBPyConnection:
     """The connection from which every cursor is taken; its tables exist.
 
+    Raises:
+        StoreBusyError: Another process has it open.
+        StoreDamagedError: It is damaged, or no database at all.
+        StoreError: It cannot be opened, or another program or a later version wrote it.
+    """
+    with private_files():
+        try:
+            if not path.exists():
+                _created(path)
+            connection = connected(path, staging, spill)
+        except duckdb.Error as error:
+            raise unopened(error) from None
+        try:
+            prepared(connection)
+        except ForeignError as error:
+            connection.close()
+            raise StoreError(str(error)) from None
+        except duckdb.Error as error:
+            connection.close()
+            raise unopened(error) from None
+        except BaseException:
+            connection.close()
+            raise
+    path.chmod(0o600)
+    return connection
+
+
+def connected(
+    path: Path, staging: Path, spill: Path, *, read_only: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """A connection that can do nothing but work on the database itself.
+
     Nothing outside ``staging`` can be read or written through it, no extension or setting be loaded or
     changed, but for the time limit of a query. The order of the steps matters: allowed folders can only
     be named while external access is on.
 
     Raises:
-        StoreBusyError: Another process has it open.
-        StoreDamagedError: It is damaged, or no database at all.
-        StoreError: It cannot be opened, or another program or a later version wrote it.
+        duckdb.Error: It cannot be opened.
     """
     config: dict[str, Any] = {
         "autoinstall_known_extensions": False,
@@ -165,29 +195,15 @@ def hardened(path: Path, staging: Path, spill: Path) -> duckdb.DuckDBPyConnectio
         "max_execution_time": QUERY_LIMIT_MS,
         "preserve_insertion_order": False,
     }
-    with private_files():
-        try:
-            if not path.exists():
-                _created(path)
-            connection = duckdb.connect(path, config=config)
-        except duckdb.Error as error:
-            raise unopened(error) from None
-        try:
-            connection.execute(f"SET allowed_directories = [{quoted(str(staging))}]")
-            connection.execute("SET allowed_configs = ['max_execution_time']")
-            connection.execute("SET enable_external_access = false")
-            connection.execute("SET lock_configuration = true")
-            prepared(connection)
-        except ForeignError as error:
-            connection.close()
-            raise StoreError(str(error)) from None
-        except duckdb.Error as error:
-            connection.close()
-            raise unopened(error) from None
-        except BaseException:
-            connection.close()
-            raise
-    path.chmod(0o600)
+    connection = duckdb.connect(path, read_only=read_only, config=config)
+    try:
+        connection.execute(f"SET allowed_directories = [{quoted(str(staging))}]")
+        connection.execute("SET allowed_configs = ['max_execution_time']")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

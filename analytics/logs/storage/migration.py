@@ -51,7 +51,7 @@ def prepared(connection: duckdb.DuckDBPyConnection) -> int | None:
     Raises:
         ForeignError: Another program or a later version made it.
     """
-    found = _version(connection)
+    found = layout(connection)
     if found == VERSION:
         return None
     if found is not None and found > VERSION:
@@ -81,7 +81,7 @@ def prepared(connection: duckdb.DuckDBPyConnection) -> int | None:
     return found
 
 
-def _version(connection: duckdb.DuckDBPyConnection) -> int | None:
+def layout(connection: duckdb.DuckDBPyConnection) -> int | None:
     """The layout of a database; None for an empty one.
 
     Raises:
