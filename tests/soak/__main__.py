@@ -10,7 +10,7 @@ from tests.soak.figures import Figure
 
 # Name -> module of tests.soak with ``figures(count: int | None) -> Iterator[Figure]``; a count of None is
 # the full number that the goal asks for.
-PROGRAMS = {"badinputs": "badinputs", "mutations": "mutations"}
+PROGRAMS = {"badinputs": "badinputs", "pages": "pages", "balance": "balance", "mutations": "mutations"}
 
 
 def main() -> int:
