@@ -57,7 +57,7 @@ def _unknown(models: pl.DataFrame) -> None:
     components.finding(
         f"No price is known for {words.plural(unknown.height, 'model')}",
         f"{who} made {words.plural(calls, 'call')} with {words.plural(tokens, 'token')}. Where the log has "
-        "no cost either, what they cost stays unknown. Set a price below.",
+        "no cost either, it stays unknown. Set a price below.",
     )
 
 
@@ -211,10 +211,10 @@ def _anew(store: Store, models: pl.DataFrame, dataset: str) -> None:
         type="primary" if outdated else "secondary",
     ):
         changes.tried(lambda: _told(store, dataset, chosen), None)
-    count = int(models["priced_costs"].sum())
+    priced, unknown = (int(models[name].sum()) for name in ("priced_costs", "unknown_costs"))
     st.caption(
-        f"Now {words.plural(count, 'cost')} of this log {'is' if count == 1 else 'are'} by price, "
-        f"{words.plural(int(models['unknown_costs'].sum()), 'cost')} unknown."
+        f"Costs of this log that are by price now: {words.count(priced)}. Costs that are unknown: "
+        f"{words.count(unknown)}."
     )
 
 
