@@ -46,5 +46,5 @@ sample: install  ## Write the sample logs anew from their seed
 	$(BIN)/python -m data.generator
 
 lock: install  ## Resolve the lock file for Python 3.11 to 3.13 (needs uv on the path)
-	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url \
+	uv pip compile --universal --python-version 3.11 --extra dev --extra sign-in --generate-hashes --no-emit-index-url \
 	    --no-annotate --no-header --upgrade pyproject.toml -o requirements.lock

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from analytics.commands import figures, logs, policies, serve
+from analytics.commands import figures, logs, policies, prices, serve
 from analytics.commands.outcome import InputError, Outcome, fitted
 from analytics.errors import TiertuneError
 
@@ -70,6 +70,9 @@ def parser() -> argparse.ArgumentParser:
         figures.add_curve,
         policies.add_tune,
         policies.add_evaluate,
+        prices.add_prices,
+        prices.add_price,
+        prices.add_reprice,
     ):
         add(commands)
     return whole

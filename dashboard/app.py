@@ -1,15 +1,17 @@
-"""The list of pages; nothing else."""
+"""The list of pages, behind the sign-in; nothing else."""
 
 from pathlib import Path
 
 import streamlit as st
 
+from dashboard import sign_in
 from dashboard.sidebar import sidebar
 
 ASSETS = Path(__file__).parent / "assets"
 
 st.set_page_config(page_title="tiertune", page_icon=str(ASSETS / "icon.png"), layout="wide")
 st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.png")
+sign_in.gate()
 page = st.navigation(
     [
         st.Page("views/overview.py", title="Overview", icon=":material/dashboard:", default=True),
@@ -23,4 +25,5 @@ page = st.navigation(
 )
 with st.spinner("Opening the log"):
     sidebar()
+sign_in.account()
 page.run()

@@ -63,7 +63,8 @@ def card(
     """
     if estimate is None or estimate.value is None:
         reason = estimate.reason if estimate is not None else None
-        why = f"{hint} {reason or 'This log does not hold what it needs.'}".strip()
+        lacking = reasons.said(reason) if reason else "This log does not hold what it needs."
+        why = f"{hint} {lacking}".strip()
         bounds = None if estimate is None or kind != "percent" else (estimate.low, estimate.high)
         if bounds is not None and bounds[0] is not None and bounds[1] is not None:
             return Card(label, words.between(bounds[0], bounds[1]), note or "bounds only", why)

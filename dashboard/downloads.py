@@ -1,11 +1,11 @@
-"""Tables as files: CSV that no spreadsheet takes for formulas, and Parquet."""
+"""Tables as files: CSV and Parquet."""
 
 import io
 
 import polars as pl
 import streamlit as st
 
-FORMULA = r"^[=+\-@\t\r\n\x00]"
+from analytics.spreadsheet import csv_text
 
 
 def downloads(frame: pl.DataFrame, *, file: str, key: str) -> None:
@@ -28,14 +28,7 @@ def downloads(frame: pl.DataFrame, *, file: str, key: str) -> None:
 
 
 def _csv(frame: pl.DataFrame) -> bytes:
-    """CSV in which no text starts a formula when a spreadsheet opens it."""
-    texts = pl.col(pl.String)
-    lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
-    flat = frame.with_columns(pl.col(lists).list.join(", ")) if lists else frame
-    safe = flat.with_columns(
-        pl.when(texts.str.contains(FORMULA)).then("'" + texts).otherwise(texts).name.keep()
-    )
-    return safe.write_csv().encode()
+    return csv_text(frame).encode()
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:

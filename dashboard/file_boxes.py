@@ -89,7 +89,7 @@ def file_box(task: Task, store: Store, datasets: Sequence[str]) -> bool:
         elif task.stage == "done" and task.report is not None:
             file_outcome.outcome(task.report, task)
         elif task.stage == "stopped":
-            st.info(task.message, icon=":material/stop_circle:")
+            st.info(reasons.said(task.message), icon=":material/stop_circle:")
         elif task.stage == "failed":
             st.error(reasons.said(task.message, limit=1200), icon=":material/error:")
     return removed

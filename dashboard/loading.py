@@ -128,7 +128,11 @@ def spilled(content: BinaryIO, name: str, *, folder: Path) -> Task:
     key = uuid.uuid4().hex
     home = folder / key
     home.mkdir(mode=0o700, parents=True)
-    path = intake.uploaded(content, home)
+    try:
+        path = intake.uploaded(content, home)
+    except TiertuneError:
+        shutil.rmtree(home, ignore_errors=True)
+        raise
     return Task(key, name, path, path.stat().st_size, dataset_name(name))
 
 

@@ -1,5 +1,6 @@
 """The guide on logging as a page shows it, and the template that goes with it."""
 
+import re
 from pathlib import Path
 
 import streamlit as st
@@ -8,6 +9,8 @@ import data
 
 SHORT_TABLE = 8
 LEAST_WIDTH = 380
+BESIDE = re.compile(r"\[([^\]]+)\]\([\w-]+\.md\)")
+"""A link to another guide, which is no page of its own here."""
 
 
 def guide(path: Path) -> None:
@@ -15,9 +18,9 @@ def guide(path: Path) -> None:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
-        st.info("The guide is not part of this installation. It is docs/logging.md in the project.")
+        st.info(f"The guide is not part of this installation. It is docs/{path.name} in the project.")
         return
-    for section in sections(text):
+    for section in sections(BESIDE.sub(r"\1", text)):
         before, rows, after = listed(section)
         st.markdown(before)
         if rows:
@@ -32,7 +35,7 @@ def listed(section: str) -> tuple[str, list[tuple[str, str]], str]:
     """A section with a long table as the text before it, its rows, and the text after it.
 
     A table of names and meanings wastes half of a narrow screen on the names; as a list it does not. Short
-    tables stay as they are.
+    tables and those with more columns stay as they are.
     """
     lines = section.splitlines()
     table = [place for place, line in enumerate(lines) if line.startswith("|")]
@@ -41,6 +44,8 @@ def listed(section: str) -> tuple[str, list[tuple[str, str]], str]:
     first, last = table[0], table[-1]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[first + 2 : last + 1]]
     rows = [(row[0], row[1]) for row in cells if len(row) == 2]  # noqa: PLR2004 - name and meaning
+    if len(rows) < len(cells):
+        return section, [], ""
     return "\n".join(lines[:first]), rows, "\n".join(lines[last + 1 :]).strip()
 
 

@@ -4,6 +4,9 @@ Streamlit's front end replaces the tokens by the theme's colours, so that one fi
 dark theme and Python need not know which is shown. A token may carry two more digits for its opacity.
 """
 
+# Plotly looks pandas up among the loaded modules and trips over it while another session's thread, in
+# Streamlit, is half through importing it; here it is whole before any figure is made.
+import pandas  # noqa: F401, ICN001
 import plotly.graph_objects as go
 
 SMALL = "#000001"

@@ -140,6 +140,22 @@ def opened() -> str | None:
     return found
 
 
+def model_prices(dataset: str) -> pl.DataFrame:
+    """A dataset's models with tokens, prices and compared costs, as ``Store.model_prices`` has them."""
+    by_hand = tuple((model, repr(stated)) for model, stated in store().prices().items())
+    return _model_prices(database(), dataset, facts(dataset)["version"], by_hand)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _model_prices(
+    path: str,
+    dataset: str,
+    version: int,  # noqa: ARG001 - cache key
+    by_hand: tuple[tuple[str, str], ...],  # noqa: ARG001 - cache key
+) -> pl.DataFrame:
+    return _store(path).model_prices(dataset)
+
+
 def log(chosen: View) -> Log:
     """The cells and facts of the viewed dataset within its dates; one GROUP BY, then cached."""
     return _log(chosen.database, chosen.dataset, chosen.version, chosen.since, chosen.until)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from analytics.estimate import Estimate
 from analytics.measure.verdicts import Verdict
-from dashboard import components, look, tall, words
+from dashboard import components, look, reasons, tall, words
 from dashboard.charts import tiers as charts
 from dashboard.components import Card
 from dashboard.downloads import downloads
@@ -206,7 +206,12 @@ def _priced(entry: dict[str, object], hint: str) -> Card:
     """The card of a tier without grades: what a call costs."""
     price, reason = entry["cost_per_call_usd"], entry["accuracy_reason"]
     value = words.money(price) if isinstance(price, float) else words.UNKNOWN
-    return Card(str(entry["tier"]).capitalize(), value, "per call", f"{reason}. {hint}".capitalize())
+    return Card(
+        str(entry["tier"]).capitalize(),
+        value,
+        "per call",
+        f"{reasons.said(str(reason))}. {hint}".capitalize(),
+    )
 
 
 def _texts(frame: pl.DataFrame, name: str) -> pl.Series:

@@ -23,8 +23,9 @@ DASH = "\u2013"
 POINT = 100.0  # percentage points in one
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>$:^=@/&])")
 AUTOLINK = re.compile(r"(?i)(https?|www|ftp|mailto|xmpp)(?=[:.])|(?=@)")
+REPLACED = re.compile(r":(?=[\w+/-]+:)|[-<>~](?=[-=>])")  # emoji and icons by name, arrows from signs
 JOINER = "\u2060"
-BREAKS = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+BREAKS = re.compile(r"[ \x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +102,23 @@ def estimator(name: str) -> str:
 
 
 def label(text: str | None, *, limit: int = 48) -> str:
-    """Untrusted text for Plotly, which reads some HTML tags, entities and LaTeX between dollar signs."""
-    flat = BREAKS.sub(" ", category(text)).strip()
-    short = flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "\u2026"
-    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("$", "&#36;")
+    """Untrusted text for Plotly, which reads HTML tags, entities, LaTeX between dollars and ``%{...}``."""
+    safe = one_line(text, limit=limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return safe.replace("$", "&#36;").replace("%{", f"%{JOINER}{{")
 
 
 def plain(text: str | None, *, limit: int = 120) -> str:
-    """Untrusted text where Streamlit reads markdown: no link, image, colour or formula is left in it."""
+    """Untrusted text where Streamlit reads markdown: no link, image, icon or formula is left in it."""
+    # Addresses become links and names of emoji pictures even where every sign is escaped, unless an invisible
+    # joiner stands in them.
+    still = AUTOLINK.sub(lambda found: found.group(0) + JOINER, one_line(text, limit=limit))
+    return MARKDOWN.sub(r"\\\1", REPLACED.sub(lambda found: found.group(0) + JOINER, still))
+
+
+def one_line(text: str | None, *, limit: int) -> str:
+    """Untrusted text where nothing is read into it: no line breaks, no signs that turn text round, cut."""
     flat = BREAKS.sub(" ", category(text)).strip()
-    short = flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "\u2026"
-    # Bare addresses become links even where every sign is escaped; an invisible joiner prevents that.
-    return MARKDOWN.sub(r"\\\1", AUTOLINK.sub(lambda found: found.group(0) + JOINER, short))
+    return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "\u2026"
 
 
 def dollars(text: str) -> str:

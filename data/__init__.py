@@ -49,6 +49,11 @@ def logging_guide() -> Path:
     return _HERE.parent / "docs" / "logging.md"
 
 
+def exports_guide() -> Path:
+    """What to export from which tool, and how grades are joined, as Markdown without pictures."""
+    return _HERE.parent / "docs" / "exports.md"
+
+
 @cache
 def taxonomy() -> dict[str, TaskKind]:
     """Kinds of tasks by key, in the order of the file: where reasoning wins first."""

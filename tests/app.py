@@ -55,7 +55,7 @@ def served(folder: Path, *words: str) -> Iterator[App]:
         )
     app = App(f"http://127.0.0.1:{port}", database, process, output)
     try:
-        _wait(app)
+        wait(app)
         yield app
     finally:
         if process.poll() is None:
@@ -69,7 +69,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(app: App) -> None:
+def wait(app: App) -> None:
+    """Until the server answers; what it printed where it does not."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if app.process.poll() is not None:

@@ -81,3 +81,13 @@ def test_what_is_below_the_dashboard_does_not_import_it(folder: str) -> None:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not [name for name in names if name.split(".")[0] == "dashboard"], path
+
+
+def test_no_page_writes_html_and_every_table_is_written_as_csv_in_one_place() -> None:
+    code = [path for name in ("analytics", "dashboard") for path in (ROOT / name).rglob("*.py")]
+    assert (
+        holding([r"unsafe_allow", r"st\.html\(", r"components\.v\d", r"st\.write\(", r"st\.iframe"], code)
+        == []
+    )
+    written = holding([r"write_csv\(", r"csv\.writer\(", r"csv\.DictWriter\("], code)
+    assert [line.partition(":")[0] for line in written] == ["analytics/spreadsheet.py"]

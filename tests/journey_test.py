@@ -7,39 +7,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 import pytest
 from app import App, served
-from chromium import executable
-from playwright.sync_api import Locator, Page, sync_playwright
+from visit import Visit, visiting
 
 from analytics import policy
 
 pytestmark = pytest.mark.journey
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
-FLAGS += ["--disable-component-update", "--disable-sync"]
-PATIENCE_MS = 90_000
-CALM_MS = 500
 ROWS = 1500
-IDLE = """() => {
-    const app = document.querySelector('[data-testid="stApp"]');
-    const busy = '[data-testid="stStatusWidget"], [data-testid="stSkeleton"], [data-stale="true"]';
-    const content = '[data-testid="stMain"] [data-testid="stElementContainer"]';
-    return Boolean(app) && app.getAttribute('data-test-script-state') !== 'running'
-        && !document.querySelector(busy) && Boolean(document.querySelector(content));
-}"""
-
 # Share right of the fast model grows with its confidence; category -> (fast at 0, gain at 1, strong).
 CATEGORIES = {
     "haiku review": (0.60, 0.35, 0.93),
@@ -74,49 +53,6 @@ def write_log(path: Path) -> None:
             )
 
 
-@dataclass(slots=True)
-class Visit:
-    """A page in the browser, and what went wrong on it.
-
-    Attributes:
-        page: The open tab.
-        errors: Script errors.
-        outside: Requests that left this machine.
-    """
-
-    page: Page
-    errors: list[str] = field(default_factory=list)
-    outside: list[str] = field(default_factory=list)
-
-    def settle(self) -> None:
-        """Wait until the app has been idle for half a second."""
-        calm = 0
-        for _ in range(PATIENCE_MS // 50):
-            calm = calm + 50 if self.page.evaluate(IDLE) else 0
-            if calm >= CALM_MS:
-                break
-            self.page.wait_for_timeout(50)
-        else:
-            raise AssertionError("The app did not come to rest.")
-        assert self.page.get_by_test_id("stException").all_inner_texts() == []
-
-    def open(self, name: str) -> None:
-        """Go to a page by its link in the sidebar."""
-        self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
-        self.page.wait_for_timeout(200)
-        self.settle()
-
-    def metrics(self) -> dict[str, str]:
-        """The cards of the page: label -> figure as shown."""
-        found: list[Locator] = self.page.get_by_test_id("stMetric").all()
-        return {
-            card.get_by_test_id("stMetricLabel").inner_text().strip(): card.get_by_test_id("stMetricValue")
-            .inner_text()
-            .strip()
-            for card in found
-        }
-
-
 @pytest.fixture
 def dashboard(tmp_path: Path) -> Iterator[App]:
     with served(tmp_path) as app:
@@ -125,26 +61,8 @@ def dashboard(tmp_path: Path) -> Iterator[App]:
 
 @pytest.fixture
 def visit(dashboard: App) -> Iterator[Visit]:
-    chromium = executable()
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
-        context = browser.new_context(viewport={"width": 1440, "height": 1400}, accept_downloads=True)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        found = Visit(page)
-        page.on("pageerror", lambda error: found.errors.append(str(error)))
-        page.on(
-            "request",
-            lambda request: (
-                found.outside.append(request.url)
-                if urlparse(request.url).hostname not in (None, "127.0.0.1", "localhost")
-                else None
-            ),
-        )
-        page.goto(dashboard.url)
-        found.settle()
+    with visiting(dashboard.url) as found:
         yield found
-        browser.close()
 
 
 def upload(visit: Visit, path: Path) -> None:

@@ -89,7 +89,12 @@ def add_answers(parser: argparse.ArgumentParser) -> None:
         help="which model escalates to which; repeat it for several steps",
     )
     group.add_argument(
-        "--price", action="append", default=[], type=_price, metavar="MODEL=IN,OUT", help="USD per 1M tokens"
+        "--price",
+        action="append",
+        default=[],
+        type=_price,
+        metavar="MODEL=IN,OUT",
+        help="USD per 1M tokens, kept for later",
     )
     group.add_argument(
         "--missing",
@@ -172,6 +177,14 @@ def positive(text: str) -> float:
     value = _number(text)
     if value <= 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value
+
+
+def not_negative(text: str) -> float:
+    """An argparse type: a finite number from 0."""
+    value = _number(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0")
     return value
 
 

@@ -198,12 +198,14 @@ def selected(
 
 
 def _remember(store: Store, path: Path) -> None:
-    """Take over the mappings confirmed before; files work as well while another process holds them."""
+    """Take over the mappings and prices set before; files work as well while another process holds them."""
     if not path.exists():
         return
     with contextlib.suppress(StoreBusyError), Store.open(path) as kept:
         with kept.cursor() as cursor:
             mappings = cursor.execute("SELECT signature, mapping FROM mappings").fetchall()
+        for model, stated in kept.prices().items():
+            store.set_price(model, stated)
         for signature, mapping in mappings:
             store.save_mapping(signature, mapping)
 

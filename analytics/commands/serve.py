@@ -13,11 +13,10 @@ from typing import Any
 from urllib.parse import quote
 
 import data
-from analytics.commands import flags, opening
+from analytics.commands import flags, hosting, opening
 from analytics.commands.outcome import InputError
 from analytics.logs.store import Store
 
-HOST = "127.0.0.1"
 PORT = 8501
 BADGE = "Sample log (simulated)"
 
@@ -29,6 +28,7 @@ def add_serve(commands: Any) -> None:
     )
     parser.add_argument("log", nargs="*", metavar="LOG", help="dataset to show, or files to load first")
     parser.add_argument("--port", type=flags.port, default=PORT, help=f"default: {PORT}")
+    hosting.add_hosting(parser)
     flags.add_answers(parser)
 
 
@@ -38,13 +38,15 @@ def serve(options: argparse.Namespace) -> None:
     The process is replaced, so that an interrupt reaches the server itself and nothing is left behind.
 
     Raises:
-        InputError: The port is taken.
+        InputError: The port is taken, or others could reach the dashboard without anybody having said so.
     """
-    _free(options.port)
+    hosting.checked(options)
+    _free(options.host, options.port)
     path = flags.database(options)
     with Store.open(path) as store:
         dataset = _shown(store, options)
-    address = f"http://{HOST}:{options.port}" + (f"/?dataset={quote(dataset, safe='')}" if dataset else "")
+    address = f"http://{hosting.reached(options)}:{options.port}"
+    address += f"/?dataset={quote(dataset, safe='')}" if dataset else ""
     if options.json:
         print(json.dumps({"url": address, "pid": os.getpid(), "database": str(path)}), flush=True)  # noqa: T201
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -54,13 +56,15 @@ def serve(options: argparse.Namespace) -> None:
         sys.executable,
         "-P",
         "-m",
-        "streamlit",
+        "dashboard",
         "run",
-        str(_folder() / "app.py"),
+        str(_folder() / "server.py"),
         *settings(),
+        *hosting.settings(options),
         f"--server.port={options.port}",
     ]
-    os.execve(sys.executable, command, os.environ | {"TIERTUNE_DB": str(path)})  # noqa: S606 - no shell wanted
+    told = os.environ | {"TIERTUNE_DB": str(path)} | hosting.environment(options)
+    os.execve(sys.executable, command, told)  # noqa: S606 - no shell wanted
 
 
 def settings() -> list[str]:
@@ -116,10 +120,10 @@ def _shown(store: Store, options: argparse.Namespace) -> str | None:
     )
 
 
-def _free(port: int) -> None:
-    with socket.socket() as probe:
+def _free(host: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError:
-            raise InputError(f"Port {port} is in use. Choose another with --port.") from None
+            raise InputError(f"Port {port} of {host} is not free. Choose another with --port.") from None

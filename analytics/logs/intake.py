@@ -13,6 +13,7 @@ from analytics.errors import SchemaError
 from analytics.logs.inspection import Cancel, Inspection, Progress, inspect, removed_on_failure, time_limit_s
 from analytics.logs.meaning.convert import TYPED, Converted
 from analytics.logs.meaning.mapping import Answers, Mapping, signature
+from analytics.logs.prices import Overrides, price
 from analytics.logs.reading import child
 from analytics.logs.reading.child import Cancelled
 from analytics.logs.reading.staging import LIMITS, PLACES, Problem, Staged, restored, shown
@@ -22,8 +23,10 @@ from analytics.logs.reports import (
     OpenQuestionsError,
     refuse_many_rejects,
     summary,
+    unpriced_note,
 )
 from analytics.logs.storage.arrivals import Arrival
+from analytics.logs.storage.database import unwritten
 from analytics.logs.storage.ingest import Ingested
 from analytics.logs.store import Store
 
@@ -118,7 +121,7 @@ def loaded(
             refuse_many_rejects(staged.read, rejected + len(conflicts), problems, unit=unit)
 
     judge([])
-    arrival = arrived(inspection, mapping, converted, answers=answers)
+    arrival = arrived(inspection, mapping, converted, answers=answers, stated=store.prices(), again=again)
     stored = store.ingest(dataset, arrival, badge=badge, raw=inspection.raw, judge=judge)
     return report(mapping, arrival, stored)
 
@@ -142,7 +145,15 @@ def report(mapping: Mapping, arrival: Arrival, stored: Ingested) -> FileReport:
     )
 
 
-def arrived(inspection: Inspection, mapping: Mapping, converted: Converted, *, answers: Answers) -> Arrival:
+def arrived(
+    inspection: Inspection,
+    mapping: Mapping,
+    converted: Converted,
+    *,
+    answers: Answers,
+    stated: Overrides,
+    again: bool = False,
+) -> Arrival:
     """A converted file as the store takes it.
 
     Args:
@@ -150,8 +161,11 @@ def arrived(inspection: Inspection, mapping: Mapping, converted: Converted, *, a
         mapping: What it was converted by.
         converted: What that gave.
         answers: What the user said, remembered with the file.
+        stated: Prices set by hand before.
+        again: Whether it was loaded once before.
     """
     staged = inspection.staged
+    unpriced = [name for name in converted.unpriced if price(name, overrides=stated) is None]
     rejects, changes = _problems(staged, converted)
     return Arrival(
         typed=inspection.folder / TYPED,
@@ -166,9 +180,14 @@ def arrived(inspection: Inspection, mapping: Mapping, converted: Converted, *, a
         answers=answers.to_json(),
         problems=[*rejects, *changes][: LIMITS.problems],
         problems_total=staged.problems_total + converted.problems_total,
-        notes=list(dict.fromkeys([*staged.notes, *inspection.proposal.notes, *converted.notes])),
+        notes=list(
+            dict.fromkeys(
+                [*staged.notes, *inspection.proposal.notes, *converted.notes, *unpriced_note(unpriced)]
+            )
+        ),
         passed=staged.passed,
         prices=answers.prices,
+        again=again,
     )
 
 
@@ -244,10 +263,17 @@ def replaying(answers: Answers, mapping: Mapping) -> Answers:
 
 
 def uploaded(source: BinaryIO, workdir: Path) -> Path:
-    """A private copy of an upload, under a name of our own."""
+    """A private copy of an upload, under a name of our own.
+
+    Raises:
+        StoreError: The disk is full.
+    """
     path = workdir / uuid.uuid4().hex
-    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as target:
-        shutil.copyfileobj(source, target)
+    try:
+        with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as target:
+            shutil.copyfileobj(source, target)
+    except OSError as error:
+        raise unwritten(error) from None
     return path
 
 

@@ -1,22 +1,28 @@
-"""What a model costs per token, from the price map inside the installed litellm package.
+"""The price of a model by the name that a log has for it: set by hand, else from LiteLLM's list.
 
-The map is read as a file: importing litellm takes seconds and looks for the network. Many logged names
-are in no price map, so an unknown price is the normal case and never an error.
+Many logged names are in no list, so an unknown price is the normal case and never an error.
 """
 
-import importlib.metadata
-import importlib.util
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
-PRICE_MAP = "model_prices_and_context_window_backup.json"
-PER_MILLION = 1e6
-Overrides = Mapping[str, tuple[float, float]]
+from analytics.logs import price_list
+from analytics.logs.price_list import price_map_date
+from analytics.logs.rates import PER_MILLION, Override, Overrides, Price, overridden, per_million
+
+__all__ = [
+    "PER_MILLION",
+    "Override",
+    "Overrides",
+    "Price",
+    "effort_of",
+    "per_million",
+    "price",
+    "price_map_date",
+    "stated_pairs",
+    "tier_of",
+]
 
 STANDARD_FROM = 0.25
 FRONTIER_FROM = 1.25
@@ -34,54 +40,6 @@ _VENDOR = re.compile(
 _REVISION = re.compile(r"-v\d+(:\d+)?$")
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What one token costs, in USD.
-
-    Attributes:
-        input_usd: Per input token.
-        output_usd: Per output token, reasoning included.
-        cached_input_usd: Per input token read from the provider's cache; None: as any input token.
-        reasoning_usd: Per reasoning token; None: as any output token.
-        supports_reasoning: Whether the model can think before it answers.
-        mode: chat, responses, completion, ...
-    """
-
-    input_usd: float
-    output_usd: float
-    cached_input_usd: float | None = None
-    reasoning_usd: float | None = None
-    supports_reasoning: bool = False
-    mode: str = "chat"
-
-    @property
-    def blended_usd_per_1m(self) -> float:
-        """USD per million tokens at three input tokens to one output token, the field's usual mix."""
-        return (3 * self.input_usd + self.output_usd) / 4 * PER_MILLION
-
-    def cost_usd(
-        self, input_tokens: int, output_tokens: int, *, cached_tokens: int = 0, reasoning_tokens: int = 0
-    ) -> float:
-        """Cost of one call.
-
-        Args:
-            input_tokens: All input tokens, those from the cache included.
-            output_tokens: All output tokens, reasoning included.
-            cached_tokens: Input tokens read from the cache.
-            reasoning_tokens: Output tokens spent on reasoning.
-
-        Prices that grow with the length of the prompt, batch and priority prices are not modelled.
-        """
-        cached = self.input_usd if self.cached_input_usd is None else self.cached_input_usd
-        reasoning = self.output_usd if self.reasoning_usd is None else self.reasoning_usd
-        return (
-            (input_tokens - cached_tokens) * self.input_usd
-            + cached_tokens * cached
-            + (output_tokens - reasoning_tokens) * self.output_usd
-            + reasoning_tokens * reasoning
-        )
-
-
 def price(model: str, *, overrides: Overrides | None = None) -> Price | None:
     """The list price of a logged model name; None where it is not known for certain.
 
@@ -91,16 +49,16 @@ def price(model: str, *, overrides: Overrides | None = None) -> Price | None:
 
     Args:
         model: As logged, e.g. ``openai/gpt-4o``, ``gpt-4o-2024-08-06`` or ``o3@high``.
-        overrides: Input and output price in USD per million tokens by model, which win.
+        overrides: Prices set by hand by model, which win; what they leave open is as listed.
     """
     stated = _stated(model, overrides or {})
     listed = _listed(model)
-    if stated is None:
-        return listed
-    paid = Price(stated[0] / PER_MILLION, stated[1] / PER_MILLION)
-    if listed is None:
-        return paid
-    return replace(paid, supports_reasoning=listed.supports_reasoning, mode=listed.mode)
+    return listed if stated is None else overridden(listed, stated)
+
+
+def stated_pairs(pairs: Mapping[str, tuple[float, float]]) -> dict[str, Override]:
+    """Overrides from input and output price in USD per million tokens by model."""
+    return {model: Override(input=paid, output=made) for model, (paid, made) in pairs.items()}
 
 
 def tier_of(price: Price | None, effort: str | None = None) -> str | None:
@@ -131,23 +89,19 @@ def tier_of(price: Price | None, effort: str | None = None) -> str | None:
 def effort_of(label: str) -> str | None:
     """The effort in a model's label, ``high`` in ``o3@high``; None where there is none."""
     found = _EFFORT.search(label)
-    if found is None or _folded(label) in _prices() or re.fullmatch(r"\d{6,8}|default|latest", found[1]):
+    listed = _folded(label) in price_list.prices()
+    if found is None or listed or re.fullmatch(r"\d{6,8}|default|latest", found[1]):
         return None
     return found[1] or None
 
 
-def price_map_date() -> str:
-    """Which price map is read, for the evidence: ``litellm`` and its version."""
-    return f"litellm {importlib.metadata.version('litellm')}"
-
-
-def _stated(model: str, overrides: Overrides) -> tuple[float, float] | None:
-    stated = {_folded(name): pair for name, pair in overrides.items()}
+def _stated(model: str, overrides: Overrides) -> Override | None:
+    stated = {_folded(name): found for name, found in overrides.items()}
     return next((stated[name] for name in _without_effort(_folded(model)) if name in stated), None)
 
 
 def _listed(model: str) -> Price | None:
-    prices = _prices()
+    prices = price_list.prices()
     for name in _candidates(model):
         if name in prices:
             return prices[name]
@@ -186,58 +140,18 @@ def _bare(name: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _prices() -> dict[str, Price]:
-    prices = {}
-    for name, entry in _price_map().items():
-        found = _entry(entry)
-        if found is not None and name != "sample_spec":
-            prices[_folded(name)] = found
-    return prices
-
-
-@lru_cache(maxsize=1)
 def _providers() -> frozenset[str]:
     """First parts of the names in the map that have several."""
-    return frozenset(name.partition("/")[0] for name in _prices() if "/" in name)
+    return frozenset(name.partition("/")[0] for name in price_list.prices() if "/" in name)
 
 
 @lru_cache(maxsize=1)
 def _agreed() -> dict[str, Price | None]:
     """Price by bare name, None where two entries of the map disagree on it."""
     agreed: dict[str, Price | None] = {}
-    for name, entry in _prices().items():
+    for name, entry in price_list.prices().items():
         bare = _bare(name)
         known = agreed.setdefault(bare, entry)
         if known is not None and (known.input_usd, known.output_usd) != (entry.input_usd, entry.output_usd):
             agreed[bare] = None
     return agreed
-
-
-def _entry(entry: Mapping[str, Any]) -> Price | None:
-    paid, sold = entry.get("input_cost_per_token"), entry.get("output_cost_per_token")
-    if paid is None or sold is None:
-        return None
-    return Price(
-        input_usd=float(paid),
-        output_usd=float(sold),
-        cached_input_usd=_optional(entry.get("cache_read_input_token_cost")),
-        reasoning_usd=_optional(entry.get("output_cost_per_reasoning_token")),
-        supports_reasoning=entry.get("supports_reasoning") is True,
-        mode=str(entry.get("mode") or "chat"),
-    )
-
-
-def _optional(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-@lru_cache(maxsize=1)
-def _price_map() -> dict[str, dict[str, Any]]:
-    spec = importlib.util.find_spec("litellm")
-    folders = [] if spec is None else list(spec.submodule_search_locations or [])
-    for folder in folders:
-        path = Path(folder) / PRICE_MAP
-        if path.is_file():
-            entries: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-            return entries
-    return {}

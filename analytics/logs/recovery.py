@@ -1,10 +1,11 @@
 """A database built again from the files that were kept, after it was damaged, lost or cut short."""
 
+import contextlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from analytics.errors import SchemaError, TiertuneError
+from analytics.errors import SchemaError
 from analytics.logs import intake
 from analytics.logs.meaning.answers import Answers, Mapping
 from analytics.logs.reading import staging
@@ -24,7 +25,7 @@ class Recovery:
         datasets: Names of those that are back, in whole or in part.
         files: That were loaded again.
         rows: That they gave.
-        lost: Names of files that are not kept or could not be read, with the reason.
+        lost: Names of files that are not kept or could not be read this time, with the reason.
     """
 
     aside: str | None
@@ -37,29 +38,39 @@ class Recovery:
 def recover(store: Store, *, progress: Progress | None = None) -> Recovery | None:
     """Load again every kept file that is missing; None if nothing was.
 
-    What was set by hand comes back as well. The outcome is noted in the database for its next reader.
+    What was set by hand comes back as well. The outcome is noted in the database for its next reader, and
+    with each file anew, so that a recovery that is cut off is told of and goes on the next time. A kept file
+    that cannot be loaded stays and is tried again at every start, until its dataset is deleted.
 
     Args:
         store: As it was opened.
         progress: Called with records and stage of the file being read.
+
+    Raises:
+        StoreError: The disk is full; what is missing is looked for again the next time.
     """
     missing = store.missing()
     if not missing and store.aside is None:
         return None
-    names, lost, files, rows = [], [], 0, 0
+    found = replace(noted(store) or Recovery(None), lost=[])
+    found = replace(found, aside=store.aside or found.aside)
+    store.note(NOTE, staging.dumps(found))
     for dataset in missing:
         name = store.revive(dataset)
-        names.append(name)
+        found = replace(found, datasets=list(dict.fromkeys([*found.datasets, name])))
         for file in dataset.files:
             try:
-                rows += _loaded_again(store, name, file, progress=progress)
-                files += 1
-            except TiertuneError as error:
-                lost.append(f"{file.name}: {error}")
-            store.given_up(dataset.key, [file.file_id])
+                rows = _loaded_again(store, name, file, progress=progress)
+            except SchemaError as error:
+                found = replace(found, lost=[*found.lost, f"{file.name}: {error}"])
+                if store.kept(file.file_id) is None:
+                    store.given_up(dataset.key, [file.file_id])
+            else:
+                found = replace(found, files=found.files + 1, rows=found.rows + rows)
+                store.given_up(dataset.key, [file.file_id])
+            store.note(NOTE, staging.dumps(found))
         _as_by_hand(store, name, dataset)
-    found = Recovery(store.aside, names, files, rows, lost)
-    store.note(NOTE, staging.dumps(found))
+        store.finished(dataset.key)
     return found
 
 
@@ -84,7 +95,7 @@ def sentence(found: Recovery) -> str:
     )
     kept = f"{found.files:,} kept file{'' if found.files == 1 else 's'}"
     told = f"{kept} with {found.rows:,} rows were loaded again."
-    gone = f" Not to be had any more: {'; '.join(found.lost)}" if found.lost else " Nothing is missing."
+    gone = f" Not loaded: {'; '.join(found.lost)}" if found.lost else " Nothing is missing."
     return f"{start} {told}{gone}"
 
 
@@ -92,7 +103,7 @@ def _loaded_again(store: Store, dataset: str, file: FileRecipe, *, progress: Pro
     """Rows that a kept file gives again.
 
     Raises:
-        TiertuneError: It was not kept, or cannot be read.
+        SchemaError: It was not kept, or cannot be read.
     """
     path = store.kept(file.file_id)
     if path is None:
@@ -117,11 +128,16 @@ def _loaded_again(store: Store, dataset: str, file: FileRecipe, *, progress: Pro
 
 
 def _as_by_hand(store: Store, name: str, dataset: DatasetRecipe) -> None:
-    """What somebody had set: pairs, tiers; what no longer fits is left as it follows from the rows."""
-    try:
-        if dataset.pairs:
+    """What somebody had set: graders, prices, pairs, tiers; what no longer fits is as the rows have it."""
+    if dataset.graders is not None:
+        with contextlib.suppress(SchemaError):
+            store.set_grader_order(name, dataset.graders)
+    if dataset.pricing == "all":
+        with contextlib.suppress(SchemaError):
+            store.reprice(name, of="all")
+    if dataset.pairs:
+        with contextlib.suppress(SchemaError):
             store.set_ladder(name, dataset.pairs)
-        for model, tier in dataset.tiers.items():
+    for model, tier in dataset.tiers.items():
+        with contextlib.suppress(SchemaError):
             store.set_tier(name, model, tier)
-    except SchemaError:
-        return

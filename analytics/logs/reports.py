@@ -10,6 +10,9 @@ REJECTED_SHARE = 0.10
 _REASONS, _LINES = 3, 5
 
 
+_NAMED = 10
+
+
 @dataclass(frozen=True, slots=True)
 class FileReport:
     """What became of one file; ``read == loaded + rejected + duplicates``.
@@ -98,3 +101,12 @@ class OpenQuestionsError(SchemaError):
         text = " ".join(sentences).replace(" Nothing was loaded yet.", "")
         super().__init__(f"{start}{text} Nothing was loaded.")
         self.questions = list(questions)
+
+
+def unpriced_note(models: list[str]) -> list[str]:
+    """That costs of models stay unknown, and what to do; nothing where there are none."""
+    if not models:
+        return []
+    more = f" and {len(models) - _NAMED} more" if len(models) > _NAMED else ""
+    names = ", ".join(models[:_NAMED])
+    return [f"No price is known for {names}{more}: their costs stay unknown (--price MODEL=IN,OUT)."]

@@ -124,7 +124,9 @@ def read_again(
         converted = intake.convert(
             inspection, mapping, prices=answers.prices, progress=progress, cancelled=cancelled
         )
-    arrival = intake.arrived(inspection, mapping, converted, answers=answers)
+    arrival = intake.arrived(
+        inspection, mapping, converted, answers=answers, stated=store.prices(), again=True
+    )
 
     def judge(conflicts: list[Problem]) -> None:
         if not answers.accept_rejects:
@@ -193,4 +195,4 @@ def _again(
     converted = intake.convert(
         inspection, mapping, prices=answers.prices, progress=progress, cancelled=cancelled
     )
-    return intake.arrived(inspection, mapping, converted, answers=answers)
+    return intake.arrived(inspection, mapping, converted, answers=answers, stated=store.prices(), again=True)

@@ -49,6 +49,11 @@ def _logged(*grades: str) -> tuple[Column, ...]:
     )
 
 
+def _logged_cost(side: str = "") -> Column:
+    """The log's own cost, where a priced one stands in its place."""
+    return Column(f"{side}cost_usd_logged", "DOUBLE", "cost by the log itself", mappable=False)
+
+
 _OWN = (Column("file_id", "VARCHAR", "SHA-256 of the loaded file's content", mappable=False),)
 _REQUEST = (
     Column("request_id", "VARCHAR", "identifies the request"),
@@ -82,7 +87,10 @@ _TOKENS = (
     Column("input_tokens", "BIGINT", "input tokens"),
     Column("output_tokens", "BIGINT", "output tokens, reasoning included"),
     Column("reasoning_tokens", "BIGINT", "reasoning tokens"),
-    Column("cached_tokens", "BIGINT", "cached input tokens"),
+    Column("cached_tokens", "BIGINT", "input tokens read from the provider's cache"),
+    Column("cache_write_tokens", "BIGINT", "input tokens written to the provider's cache"),
+    Column("cache_write_1h_tokens", "BIGINT", "of those, the ones written for an hour"),
+    Column("service_tier", "VARCHAR", "standard, batch, flex or priority"),
 )
 
 DECISIONS: tuple[Column, ...] = (
@@ -94,6 +102,7 @@ DECISIONS: tuple[Column, ...] = (
     *_sides(
         Column("correct", "DOUBLE", "grade from 0 (wrong) to 1 (correct)"),
         Column("cost_usd", "DOUBLE", "cost, USD"),
+        Column("cost_source", "VARCHAR", "logged or priced"),
         Column("latency_s", "DOUBLE", "latency, seconds"),
         *_TOKENS,
     ),
@@ -105,6 +114,8 @@ DECISIONS: tuple[Column, ...] = (
     *_GROUPS,
     Column("fold", "UTINYINT", "stable hash of the unit, 0 to 19", mappable=False),
     *_logged("fast_correct", "strong_correct"),
+    _logged_cost("fast_"),
+    _logged_cost("strong_"),
 )
 
 CALLS: tuple[Column, ...] = (
@@ -134,6 +145,7 @@ CALLS: tuple[Column, ...] = (
     *_ROUTER,
     *_GROUPS,
     *_logged("correct"),
+    _logged_cost(),
 )
 
 GRADES: tuple[Column, ...] = (

@@ -16,8 +16,9 @@ import duckdb
 import polars as pl
 
 from analytics.errors import SchemaError
+from analytics.logs.rates import Override
 from analytics.logs.schema import TIERS
-from analytics.logs.storage import catalogue, facts, grading, pairing
+from analytics.logs.storage import catalogue, facts, grading, overrides, pairing, price_check, pricing
 from analytics.logs.storage import ladder as ladders
 from analytics.logs.storage import recipe as recipes
 from analytics.logs.storage.arrivals import Arrival, Judge, arrived, emptied, forgotten, refreshed
@@ -25,21 +26,26 @@ from analytics.logs.storage.database import (
     StoreBusyError,
     StoreDamagedError,
     StoreError,
+    checkpoint,
     hardened,
     identifier,
     is_damage,
+    is_full,
+    is_stopped,
     lock,
     private_files,
     private_folders,
     quoted,
     set_aside,
     transaction,
+    unopened,
+    unwritten,
 )
 from analytics.logs.storage.ingest import Ingested
 from analytics.logs.storage.kept import Kept
 from analytics.logs.storage.ladder import Ladder, Pair
 from analytics.logs.storage.models import refresh_models
-from analytics.logs.storage.recipe import DatasetRecipe, Recipe
+from analytics.logs.storage.recipe import DatasetRecipe, Recipe, RecipeFile
 
 LONGEST_NAME = 200
 _OWNED = ("files", "ladder", "models")
@@ -61,15 +67,15 @@ class Store:
     def __init__(self, path: Path, *, private: Path | None, keep: bool) -> None:
         work = path.with_name(f"{path.name}.work")
         held = lock(path)
-        self._recipe = path.with_name(f"{path.name}.recipe.json")
+        self._recipe = RecipeFile(path.with_name(f"{path.name}.recipe.json")) if private is None else None
         self._broken = path.with_name(f"{path.name}.broken")
         self._kept = Kept(path.with_name(f"{path.name}.files")) if keep and private is None else None
-        self._path, self._private = path, private is not None
+        self._path = path
         try:
-            self.staging, spill = private_folders(work)
-            known = None if self._private else recipes.read(self._recipe)
-            self._connection, self.aside = _opened(
-                path, self.staging, spill, self._broken, known=known is not None
+            self.staging, self._spill = private_folders(work)
+            known = None if self._recipe is None else self._recipe.read()
+            connection, self.aside = _opened(
+                path, self.staging, self._spill, self._broken, known=known is not None
             )
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
@@ -77,11 +83,12 @@ class Store:
             raise
         self._writing = threading.RLock()
         self._summaries: dict[tuple[str, int], catalogue.Summary] = {}
-        self._finish = weakref.finalize(self, _cleared, self._connection, held, work, private)
+        self._held, self._stopped = [connection], False
+        self._finish = weakref.finalize(self, _cleared, self._held, held, work, private)
         self._missing: list[DatasetRecipe] = []
-        if not self._private:
+        if self._recipe is not None:
             try:
-                self._compare(known or Recipe())
+                self._compare(known)
             except BaseException:
                 self.close()
                 raise
@@ -110,7 +117,9 @@ class Store:
                 return cls(target, private=None, keep=keep)
             except StoreDamagedError:  # noticed only now that it was read: the second time it is set aside
                 return cls(target, private=None, keep=keep)
-        except OSError:
+        except OSError as error:
+            if is_full(error):
+                raise unopened(error) from None
             raise StoreError(
                 "The folder of the database cannot be made or written. Choose another with --db other.duckdb."
             ) from None
@@ -131,8 +140,9 @@ class Store:
 
         Raises:
             StoreDamagedError: What it reads is damaged; the next time that it is opened it is set aside.
+            StoreError: The disk is full.
         """
-        with self._connection.cursor() as cursor, self._watched():
+        with self._watched(), self._connection().cursor() as cursor:
             yield cursor
 
     @property
@@ -175,13 +185,29 @@ class Store:
             return catalogue.revived(cursor, lost.key, lost.name, lost.form, lost.badge)
 
     def given_up(self, key: int, file_ids: Iterable[str]) -> None:
-        """Do not look for these files of a dataset any longer: they are back, or they cannot be had."""
+        """Do not look for these files of a dataset any longer: they are back, or they cannot be had.
+
+        Raises:
+            StoreError: The disk is full; what is missing is looked for again the next time.
+        """
         done = set(file_ids)
+        self._look_for([_without(lost, done) if lost.key == key else lost for lost in self._missing])
+
+    def finished(self, key: int) -> None:
+        """A dataset is as it was, what was set by hand included, unless files of it are still missing.
+
+        Raises:
+            StoreError: The disk is full; it is finished the next time.
+        """
+        self._look_for([lost for lost in self._missing if lost.key != key or lost.files])
+
+    def _look_for(self, missing: list[DatasetRecipe]) -> None:
         with self._writing:
-            left = [_without(lost, done) if lost.key == key else lost for lost in self._missing]
-            self._missing = [lost for lost in left if lost.files]
-            with self.cursor() as cursor:
-                self._write_recipe(recipes.recipe_of(cursor))
+            self._missing = missing
+            try:
+                self._write_recipe(self.recipe())
+            except OSError as error:
+                raise unwritten(error) from None
 
     def note(self, name: str, text: str | None) -> None:
         """Remember a text under a name, for whoever opens the database next; None forgets it."""
@@ -204,9 +230,11 @@ class Store:
         Raises:
             StoreError: The disk is full, or the place cannot be written.
         """
-        copy = self.staging / f"{uuid.uuid4().hex}.duckdb"
+        home = self.staging / uuid.uuid4().hex
+        home.mkdir(mode=0o700)
+        copy = home / "backup.duckdb"
         try:
-            with self._writing, private_files(), self.cursor() as cursor:
+            with self._writing, self.cursor() as cursor, private_files():
                 cursor.execute("SET max_execution_time = 0")
                 (database,) = cursor.execute("SELECT current_database()").fetchone() or ("",)
                 cursor.execute(f"ATTACH {quoted(str(copy))} AS backup")
@@ -214,15 +242,14 @@ class Store:
                     cursor.execute(f"COPY FROM DATABASE {identifier(database)} TO backup")
                 finally:
                     cursor.execute("DETACH backup")
-            shutil.move(copy, target)
-            target.chmod(0o600)
-        except (OSError, duckdb.Error) as error:
+            _taken(copy, target)
+        except OSError as error:
             raise StoreError(
                 "The backup could not be written: the disk is full or the place cannot be written. "
                 "Nothing was changed."
             ) from error
         finally:
-            copy.unlink(missing_ok=True)
+            shutil.rmtree(home, ignore_errors=True)
 
     def datasets(self) -> pl.DataFrame:
         """One row per dataset, by name.
@@ -263,15 +290,14 @@ class Store:
             StoreError: The disk is full.
         """
         dataset = _dataset_name(dataset)
-        with self._transaction() as cursor:
-            if raw is not None and self._kept is not None:  # here, as any other transaction would forget it
-                self._kept.keep(arrival.file_id, raw)
+        with self._keeping(arrival.file_id, raw), self._transaction() as cursor:
             if catalogue.has_file(cursor, dataset, arrival.file_id):
                 return Ingested(0, catalogue.rows_in(cursor, arrival.typed))
             catalogue.require_form(cursor, dataset, arrival.form, badge)
             grading.taken_back(cursor, dataset)
+            pricing.taken_back(cursor, dataset)
             found = arrived(cursor, dataset, arrival, judge)
-            refreshed(cursor, dataset, prices=arrival.prices)
+            refreshed(cursor, dataset)
             return found
 
     def take_back(self, dataset: str, file_id: str) -> None:
@@ -465,6 +491,42 @@ class Store:
             refresh_models(cursor, dataset, form)
             catalogue.changed(cursor, dataset)
 
+    def prices(self) -> dict[str, Override]:
+        """The prices set by hand by model; they hold for every dataset and every later load."""
+        with self.cursor() as cursor:
+            return overrides.overrides(cursor)
+
+    def set_price(self, model: str, stated: Override | None) -> None:
+        """Set the price of a model by hand, or take it back; costs follow when a dataset is priced anew.
+
+        Raises:
+            SchemaError: The name is empty or too long, or a price is not from 0 to 1,000,000 USD.
+        """
+        with self._transaction(forgets=stated is None) as cursor:
+            overrides.state(cursor, overrides.checked(model, stated), stated)
+
+    def model_prices(self, dataset: str) -> pl.DataFrame:
+        """A dataset's models with tokens, prices and compared costs, see ``price_check.model_prices``."""
+        with self.cursor() as cursor:
+            return price_check.model_prices(cursor, dataset)
+
+    def priced_costs(self, dataset: str) -> pricing.Which:
+        """Whether prices count for all costs of a dataset, or for those that its log lacks."""
+        with self.cursor() as cursor:
+            return pricing.which(cursor, dataset)
+
+    def reprice(self, dataset: str, *, of: pricing.Which = "missing") -> pricing.Repriced:
+        """Price a dataset by today's list and the prices set by hand; see ``pricing.reprice``.
+
+        Raises:
+            SchemaError: There is no such dataset.
+        """
+        with self._transaction() as cursor:
+            grading.taken_back(cursor, dataset)
+            found = pricing.reprice(cursor, dataset, of=of)
+            refreshed(cursor, dataset)
+            return found
+
     def saved_mapping(self, signature: str) -> str | None:
         """JSON text of the mapping confirmed before for files with this signature; None if there is none."""
         with self.cursor() as cursor:
@@ -481,22 +543,74 @@ class Store:
         """A cursor in a transaction; the recipe follows, or goes before where something is forgotten.
 
         Whatever happens in between, nothing that was acknowledged is missing from the recipe, and nothing
-        comes back that was forgotten.
+        comes back that was forgotten. The recipe is on the disk before the commit, under another name, so
+        that a full disk refuses the whole; kept files go when nothing can need them any more.
         """
         with self._writing, self._watched():
-            with transaction(self._connection) as cursor:
-                yield cursor
-                recipe = recipes.recipe_of(cursor)
-                if forgets:
-                    self._write_recipe(recipe)
-            if not forgets:
-                self._write_recipe(recipe)
+            missing = self._missing
+            try:
+                with transaction(self._connection()) as cursor:
+                    yield cursor
+                    recipe = recipes.recipe_of(cursor).with_missing(self._missing)
+                    if self._recipe is not None:
+                        self._recipe.draft(recipe)
+                        if forgets:
+                            self._recipe.put()
+            except BaseException:
+                self._missing = missing
+                if self._recipe is not None:
+                    self._recipe.undo()
+                raise
+            if self._recipe is not None:
+                if not forgets:
+                    self._recipe.put()
+                self._recipe.settle()
+            self._forget_others(recipe)
+            self._stopped = not checkpoint(self._held[0])
+
+    @contextlib.contextmanager
+    def _keeping(self, file_id: str, raw: Path | None) -> Iterator[None]:
+        """Keep a file if what is done meanwhile succeeds; else it is back in its place, for the next try.
+
+        No other loader may forget files meanwhile, as none knows of this one.
+        """
+        if raw is None or self._kept is None:
+            yield
+            return
+        with self._writing:
+            try:
+                self._kept.keep(file_id, raw)
+            except OSError as error:
+                raise unwritten(error) from None
+            try:
+                yield
+            except BaseException:
+                self._kept.give_back(file_id, raw)
+                raise
+
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection, opened again if a full disk had stopped it.
+
+        Raises:
+            StoreError: The disk is still full, or another thread has not noticed yet.
+        """
+        if self._stopped:
+            with self._writing:
+                if self._stopped:
+                    with contextlib.suppress(duckdb.Error):
+                        self._held[0].close()
+                    self._held[0] = hardened(self._path, self.staging, self._spill)
+                    self._stopped = False
+        return self._held[0]
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
         try:
             yield
         except duckdb.Error as error:
+            if is_full(error):
+                self._stopped = self._stopped or is_stopped(error)
+                raise unwritten(error) from None
             if not is_damage(error):
                 raise
             self._broken.touch(mode=0o600)
@@ -504,25 +618,45 @@ class Store:
 
     def _write_recipe(self, recipe: Recipe) -> None:
         """Write what there is and what is still to be built again, and forget files that nothing needs."""
-        if self._private:
-            return
-        whole = recipe.with_missing(self._missing)
-        recipes.written(whole, self._recipe)
-        if self._kept is not None:
-            self._kept.forget_others(whole.file_ids())
+        if self._recipe is not None:
+            whole = recipe.with_missing(self._missing)
+            try:
+                self._recipe.draft(whole)
+                self._recipe.put()
+            finally:
+                self._recipe.settle()
+            self._forget_others(whole)
 
-    def _compare(self, known: Recipe) -> None:
+    def _forget_others(self, recipe: Recipe) -> None:
+        if self._kept is not None:
+            with contextlib.suppress(OSError):  # what cannot be deleted now goes the next time
+                self._kept.forget_others(recipe.file_ids())
+
+    def _compare(self, known: Recipe | None) -> None:
         """Notice what the recipe has and the database lacks; mappings come back at once."""
         found = self.recipe()
+        if known is None:
+            if not found.datasets:
+                return  # nothing says what files that may be kept here are for
+            known = found
         self._missing = known.missing_from(found)
-        if known != found:
-            self._write_recipe(found)
+        with contextlib.suppress(OSError):  # on a full disk the older one is good until the next change
+            self._write_recipe(
+                replace(
+                    found,
+                    mappings={**known.mappings, **found.mappings},
+                    prices={**known.prices, **found.prices},
+                )
+            )
         lost = {name: text for name, text in known.mappings.items() if name not in found.mappings}
-        if lost or self._missing:
+        prices = {name: price for name, price in known.prices.items() if name not in found.prices}
+        if lost or prices or self._missing:
             with self._transaction() as cursor:
                 catalogue.number_past(cursor, max((gone.key for gone in self._missing), default=0))
                 for signature, mapping in lost.items():
                     cursor.execute("INSERT OR IGNORE INTO mappings VALUES (?, ?)", [signature, mapping])
+                for model, price in prices.items():
+                    overrides.state(cursor, model, price.stated())
 
 
 def _without(lost: DatasetRecipe, file_ids: set[str]) -> DatasetRecipe:
@@ -547,14 +681,30 @@ def _opened(
 
 
 def _cleared(
-    connection: duckdb.DuckDBPyConnection, descriptor: int, work: Path, private: Path | None
+    held: list[duckdb.DuckDBPyConnection], descriptor: int, work: Path, private: Path | None
 ) -> None:
     """What closing does, also when a store is forgotten: nothing of it is left but the database."""
-    connection.close()
+    with contextlib.suppress(duckdb.Error):  # a full disk: what was committed is in the log file
+        held[0].close()
     shutil.rmtree(work, ignore_errors=True)
     os.close(descriptor)
     if private is not None:
         shutil.rmtree(private, ignore_errors=True)
+
+
+def _taken(copy: Path, target: Path) -> None:
+    """A finished copy to its place, maybe on another disk, where an earlier one stays until it is whole."""
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        with (
+            copy.open("rb") as source,
+            open(partial, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as place,
+        ):
+            shutil.copyfileobj(source, place)
+            os.fsync(place.fileno())
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _dataset_name(name: str) -> str:

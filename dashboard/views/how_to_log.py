@@ -13,4 +13,8 @@ components.title_block(
 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
     log_guide.template_button(key="template")
     st.page_link(components.LOGS_PAGE, label="Add a log", icon=":material/upload_file:")
-log_guide.guide(data.logging_guide())
+own, tools = st.tabs(["Your own log", "Exports of your tools"])
+with own:
+    log_guide.guide(data.logging_guide())
+with tools:
+    log_guide.guide(data.exports_guide())

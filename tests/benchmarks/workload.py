@@ -65,13 +65,51 @@ def write_decisions(path: Path, *, rows: int, missing: float = 0.01, ungraded: f
 
 
 def write_upload(path: Path, *, rows: int) -> None:
-    """Write the same decisions as a wide CSV file, as a user would upload it."""
+    """Write the same decisions as a wide file, CSV or Parquet by its ending, as a user would upload it."""
     columns = [f"{_VALUES[name]} AS {name}" for name in _UPLOADED]
-    _write(path, columns, "FORMAT csv, HEADER", rows=rows, missing=0.01, ungraded=0.0)
+    _write(path, columns, _options(path), rows=rows, missing=0.01, ungraded=0.0)
+
+
+def write_calls(path: Path, *, rows: int) -> None:
+    """Write as many requests with one row per call: a fast one each, and a strong one where it escalated.
+
+    Args:
+        path: File to write, CSV or Parquet by its ending.
+        rows: Requests; about 1.6 times as many calls.
+    """
+    shared = [f"{_VALUES[name]} AS {name}" for name in ("request_id", "ts", "task_category", "unit_id")]
+    fast, strong = (
+        ", ".join(
+            [
+                *shared, f"{_VALUES[f'{side}_model']} AS model", f"{index} AS call_index",
+                f"{_VALUES['confidence'] if side == 'fast' else 'NULL'} AS confidence",
+                *(f"{_VALUES[f'{side}_{name}']} AS {name}" for name in ("correct", "cost_usd", "latency_s")),
+                f"{_VALUES['escalated']} AS escalated",
+            ]
+        )
+        for index, side in enumerate(("fast", "strong"))
+    )  # fmt: skip
+    escalated = f"SELECT {strong} FROM ({_DRAWN}) WHERE {_VALUES['escalated']}"
+    _copy(
+        f"SELECT {fast} FROM ({_DRAWN}) UNION ALL {escalated}",
+        path,
+        _options(path),
+        rows=rows,
+        missing=0.01,
+        ungraded=0.0,
+    )
+
+
+def _options(path: Path) -> str:
+    return "FORMAT csv, HEADER" if path.suffix == ".csv" else "FORMAT parquet, COMPRESSION snappy"
 
 
 def _write(path: Path, columns: list[str], options: str, **values: float) -> None:
-    sql = f"COPY (SELECT {', '.join(columns)} FROM ({_DRAWN})) TO '{path}' ({options})"
+    _copy(f"SELECT {', '.join(columns)} FROM ({_DRAWN})", path, options, **values)
+
+
+def _copy(query: str, path: Path, options: str, **values: float) -> None:
+    sql = f"COPY ({query}) TO '{path}' ({options})"
     given = {"categories": CATEGORIES, "per_unit": ROWS_PER_UNIT, **values}
     for name in sorted(given, key=len, reverse=True):  # COPY takes no parameters
         sql = sql.replace(f"${name}", str(given[name]))

@@ -10,7 +10,18 @@ from tests.soak.figures import Figure
 
 # Name -> module of tests.soak with ``figures(count: int | None) -> Iterator[Figure]``; a count of None is
 # the full number that the goal asks for.
-PROGRAMS = {"badinputs": "badinputs", "pages": "pages", "balance": "balance", "mutations": "mutations"}
+PROGRAMS: dict[str, str] = {
+    "badinputs": "badinputs",
+    "pages": "pages",
+    "balance": "balance",
+    "mutations": "mutations",
+    "large": "large",
+    "kills": "kills",
+    "disk-full": "disk_full",
+    "repeats": "repeats",
+    "browsers": "browsers",
+    "machine": "machine",
+}
 
 
 def main() -> int:

@@ -65,7 +65,7 @@ def _passed(members: Record) -> str | None:
 
 
 def _computed(members: Record) -> Record:
-    return answer(value(members, _BODY))
+    return {**answer(value(members, _BODY)), "service_tier": "batch"}
 
 
 _rows = opened(_OUTPUT, computed=_computed, passed=_passed)
@@ -83,8 +83,8 @@ OUTPUT = dialect(
     "custom_id response error id",
     opened=_opened,
     note=(
-        "A batch tells no cost. Its calls are priced at the list price of single calls, of which OpenAI "
-        "bills half in a batch: enter batch prices (--price MODEL=IN,OUT) for costs as billed."
+        "A batch tells no cost. Its calls are priced at the list's batch price, or at the price of single "
+        "calls where the list has none for batches."
     ),
 )
 INPUT = refused(

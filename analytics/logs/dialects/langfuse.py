@@ -55,6 +55,8 @@ _PATHS = {
     "output_tokens": ("output_tokens",),
     "reasoning_tokens": ("reasoning_tokens",),
     "cached_tokens": ("cached_tokens",),
+    "cache_write_tokens": ("cache_write_tokens",),
+    "cache_write_1h_tokens": ("cache_write_1h_tokens",),
     "cost_usd": ("total_cost",),
     "latency_s": ("latency_s",),
     "ttft_s": ("ttft_s",),

@@ -22,8 +22,9 @@ _OUTPUT = ("output", "output_tokens", "completion_tokens", "completion")
 _TOTAL = ("total_tokens", "total")
 _THOUGHT = ("reasoning", "thought", "thinking")
 _WRITTEN = ("creation", "write")
-# A sum and its parts, both reported: the parts are left out.
+# A sum and its parts, both reported: of the parts only the one of an hour is told apart.
 _SUM, _PARTS = "cache_creation_input_tokens", "cache_creation_ephemeral"
+_HOUR = "1h"
 _OTHER_UNITS = frozenset({"CHARACTERS", "MILLISECONDS", "SECONDS", "IMAGES", "REQUESTS"})
 
 
@@ -70,7 +71,7 @@ def _flat(items: list[Any]) -> bool:
 
 
 def tokens(names: Record) -> dict[str, int]:
-    """``input_tokens``, ``output_tokens``, ``reasoning_tokens`` and ``cached_tokens``, as far as known.
+    """Token counts by field of the schema, as far as known.
 
     Args:
         names: An observation's members by name in snake case.
@@ -112,7 +113,11 @@ def _counts(usage: Mapping[str, Any]) -> dict[str, int]:
         if count is not None and count >= 0 and count.is_integer() and "cost" not in key:
             found.setdefault(plain(key), int(count))
     if _SUM in found:
-        found = {key: count for key, count in found.items() if not key.startswith(_PARTS)}
+        parts = {key: count for key, count in found.items() if key.startswith(_PARTS)}
+        found = {key: count for key, count in found.items() if key not in parts}
+        hour = min(sum(count for key, count in parts.items() if _HOUR in key), found[_SUM])
+        if hour:
+            found |= {_SUM: found[_SUM] - hour, f"{_SUM}_{_HOUR}": hour}
     return found
 
 
@@ -125,14 +130,20 @@ def _added_up(counts: dict[str, int]) -> dict[str, int]:
     wholes = _wholes(bases, (_sum(given.values()), _sum(made.values())), rest, total)
     if not any(wholes):
         return {}
-    cached = (n for key, n in given.items() if "cache" in key and not any(word in key for word in _WRITTEN))
+    caches = {key: count for key, count in given.items() if "cache" in key}
+    written = {key: count for key, count in caches.items() if any(word in key for word in _WRITTEN)}
+    cached = (count for key, count in caches.items() if key not in written)
+    hour = (count for key, count in written.items() if _HOUR in key)
     thought = (n for key, n in made.items() if any(word in key for word in _THOUGHT))
-    found = zip(
-        ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens"),
-        (*wholes, _sum(thought), _sum(cached)),
-        strict=True,
-    )
-    return {name: count for name, count in found if count is not None}
+    found = {
+        "input_tokens": wholes[0],
+        "output_tokens": wholes[1],
+        "reasoning_tokens": _sum(thought),
+        "cached_tokens": _sum(cached),
+        "cache_write_tokens": _sum(written.values()),
+        "cache_write_1h_tokens": _sum(hour),
+    }
+    return {name: count for name, count in found.items() if count is not None}
 
 
 def _taken(counts: dict[str, int], keys: tuple[str, ...]) -> int | None:

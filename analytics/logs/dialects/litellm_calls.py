@@ -17,6 +17,8 @@ from analytics.logs.dialects.litellm_routing import EVALUATION, evaluation, rout
 SAID = "metadata.spend_logs_metadata"
 ASKED = "metadata.requester_metadata"
 USAGE = "metadata.usage_object"
+_WRITTEN = ("prompt_tokens_details", "cache_creation_token_details", "ephemeral_1h_input_tokens")
+HOUR = ".".join((USAGE, *_WRITTEN))
 REQUEST, CALL, ORDER, UNIT = "request_key", "call_key", "call_order", "unit_key"
 LOGPROB, ANSWER = "response.mean_logprob", "response.answer"
 CATEGORY, CALLERS_ARM = "caller.category", "caller.arm"
@@ -241,7 +243,7 @@ def _usage(call: Record, metadata: Record, status: str) -> Record:
     )
     if not cost and status == "success" and not priced:
         cost = None
-    found = {
+    found: Record = {
         "prompt_tokens": (tokens[0] or 0) if known else None,
         "completion_tokens": (tokens[1] or 0) if known else None,
         "cache_hit": hit,
@@ -250,11 +252,24 @@ def _usage(call: Record, metadata: Record, status: str) -> Record:
     details = (
         ("completion_tokens_details", "reasoning_tokens", None),
         ("prompt_tokens_details", "cached_tokens", usage.get("cache_read_input_tokens")),
+        ("prompt_tokens_details", "cache_creation_tokens", usage.get("cache_creation_input_tokens")),
     )
     for group, name, other in details:
         part = _count(opening.member(usage, group, name))
         found[f"{USAGE}.{group}.{name}"] = _count(other) if part is None else part
+    found[HOUR] = _count(opening.member(usage, *_WRITTEN))
+    found["service_tier"] = _service(call, usage)
     return found
+
+
+def _service(call: Record, usage: Record) -> str | None:
+    """The service tier that the answer names, else the one asked for; retrieved batches are batches."""
+    if str(call.get("call_type")) in {"retrieve_batch", "aretrieve_batch"}:
+        return "batch"
+    places = (usage, call.get("response"), call.get("model_parameters"))
+    return next(
+        (word for place in places if (word := opening.text(opening.member(place, "service_tier")))), None
+    )
 
 
 def _count(value: Any) -> float | int | None:

@@ -34,6 +34,10 @@ WRITTEN = (
     "gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.cache_write.input_tokens",
     "gen_ai.usage.cache_creation_input_tokens", "llm.token_count.prompt_details.cache_write",
 )  # fmt: skip
+SERVICE = (
+    "gen_ai.openai.response.service_tier", "openai.response.service_tier",
+    "gen_ai.openai.request.service_tier", "openai.request.service_tier",
+)  # fmt: skip
 REASONING = (
     "gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens", "llm.usage.reasoning_tokens",
     "llm.token_count.completion_details.reasoning",
@@ -182,6 +186,7 @@ FIELDS: dict[str, Match] = {
     "trace_id": ("request_id", 1), "span_id": ("call_id", 1), "start_time": ("ts", 1),
     **{name: (name, 1) for name in (
         "latency_s", "ttft_s", "model", "effort", "input_tokens", "output_tokens", "cached_tokens",
+        "cache_write_tokens", "service_tier",
         "reasoning_tokens", "cost_usd", "status", "unit_id", "correct", "correct_source", "prompt", "answer",
     )},
     "parent_span_id": NO_FIELD,

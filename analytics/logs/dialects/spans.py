@@ -154,6 +154,7 @@ def _row(span: Span) -> Record:
             "model": model,
             "effort": _effort(attributes),
             **_tokens(attributes),
+            "service_tier": first(attributes, span_names.SERVICE),
             "cost_usd": _cost(attributes),
             "status": _status(span),
             "unit_id": first(attributes, span_names.UNIT),
@@ -237,6 +238,7 @@ def _tokens(attributes: Attributes) -> dict[str, int | None]:
         "input_tokens": sent,
         "output_tokens": made,
         "cached_tokens": cached,
+        "cache_write_tokens": written,
         "reasoning_tokens": reasoned,
     }
 

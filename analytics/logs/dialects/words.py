@@ -89,6 +89,12 @@ _ANSWER = {
         "cached_input_tokens", "cache_read_tokens", "cache_read_input_tokens", "input_cached_tokens",
         "prompt_cache_read_tokens", "native_tokens_cached",
     ),
+    "cache_write_tokens": (
+        "cache_creation_tokens", "cache_creation_input_tokens", "cache_write_input_tokens",
+        "prompt_cache_write_tokens",
+    ),
+    "cache_write_1h_tokens": ("cache_creation_1h_tokens", "ephemeral_1h_input_tokens"),
+    "service_tier": (),
     "model": (
         "model_name", "model_used", "llm", "llm_model", "request_model", "response_model",
         "provided_model_name", "model_id", "?", "engine", "deployment",

@@ -33,7 +33,6 @@ _TYPES: dict[str, pl.DataType] = {
     "TIMESTAMP": pl.Datetime("us"),
 }
 _SHORT = 16
-_NAMED = 10
 THREADS = 2
 _UNIQUE = frozenset({"request_id", "call_id", "unit_id", "attributes", "prompt", "answer"})
 _JOINED = frozenset({"request_id", "call_id"})
@@ -51,6 +50,7 @@ class Converted:
         problems: One per rejected record, by line, then values that were set to null; at most 10,000.
         problems_total: How many there are.
         notes: Sentences on what was changed or computed.
+        unpriced: Models with tokens but neither cost nor price.
     """
 
     form: Form
@@ -60,6 +60,7 @@ class Converted:
     problems: list[Problem] = field(default_factory=list)
     problems_total: int = 0
     notes: list[str] = field(default_factory=list)
+    unpriced: list[str] = field(default_factory=list)
 
 
 def convert(
@@ -154,6 +155,7 @@ class Conversion:
             faults.problems(),
             faults.total,
             [*faults.notes(), *self._batches.notes()],
+            [name for name in self._batches.prices.unpriced if name],
         )
 
 
@@ -260,13 +262,6 @@ class _Batches:
         if self.prices.priced:
             costs = "cost was" if self.prices.priced == 1 else "costs were"
             notes.append(f"{self.prices.priced:,} {costs} computed from tokens and list prices.")
-        unpriced = [name for name in self.prices.unpriced if name]
-        if unpriced:
-            more = f" and {len(unpriced) - _NAMED} more" if len(unpriced) > _NAMED else ""
-            names = ", ".join(unpriced[:_NAMED])
-            notes.append(
-                f"No price is known for {names}{more}: their costs stay unknown (--price MODEL=IN,OUT)."
-            )
         return notes
 
     def _reading(self, name: str, *, constant: bool) -> Reading:
@@ -376,7 +371,7 @@ def _filled_by(mapping: ColumnMapping) -> set[str]:
     names.add("request_id")
     for side in ("fast_", "strong_") if mapping.form == "decisions" else ("",):
         if {f"{side}input_tokens", f"{side}output_tokens"} <= names:
-            names.add(f"{side}cost_usd")
+            names |= {f"{side}cost_usd", f"{side}cost_source"}
     if any(name.endswith("cost_usd") for name in names):
         names.add("cost_source")
     if mapping.form == "calls":

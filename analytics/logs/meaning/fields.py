@@ -10,6 +10,7 @@ import polars as pl
 
 from analytics.logs.meaning import units
 from analytics.logs.meaning.scales import bare
+from analytics.logs.rates import SERVICES, STANDARD
 from analytics.logs.reading.staged_rows import as_text
 from analytics.logs.schema import TIERS
 
@@ -22,11 +23,19 @@ _KINDS = {
     "confidence_kind": {kind: kind for kind in ("self_report", "logprob", "verifier", "predictive")},
     "cost_source": {kind: kind for kind in ("logged", "priced")},
     "correct_source": {kind: kind for kind in ("human", "judge", "exact", "feedback")},
+    "service_tier": {kind: kind for kind in SERVICES},
 }
 _KINDS["correct_source"] |= {"llm": "judge", "model": "judge", "auto": "exact", "user": "feedback"}
+_KINDS["service_tier"] |= {"batches": "batch", "fast": "priority"}
+_KINDS["service_tier"] |= dict.fromkeys(("default", "auto", "on_demand", "scale"), STANDARD)
 EMPTY = "confidence is empty"
 _FLAGS = frozenset({"served", "shadow", "cache_hit", "escalated"})
-_WHOLE = frozenset({"input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens"})
+_WHOLE = frozenset(
+    {
+        *("input_tokens", "output_tokens", "reasoning_tokens"),
+        *("cached_tokens", "cache_write_tokens", "cache_write_1h_tokens"),
+    }
+)
 # Field -> lowest and highest value, units that leave a number as it stands.
 _SPANS: dict[str, tuple[float, float, frozenset[str | None]]] = {
     "confidence": (0.0, 1.0, frozenset({None, "fraction"})),
@@ -273,5 +282,5 @@ _READ: dict[str, _Read] = {
     "status": _status,
     "tier": _tier,
     **dict.fromkeys(("served", "shadow", "cache_hit"), _flag),
-    **dict.fromkeys(("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens"), _tokens),
+    **dict.fromkeys(_WHOLE, _tokens),
 }

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from analytics.logs.prices import Price, price
+from analytics.logs.prices import Price, price, stated_pairs
+from analytics.logs.rates import CLASSES, SERVICES, STANDARD, cost_sql
 
-_PARTS = ("input", "cached", "output", "reasoning")
+_RATES = {f"_{name}": pl.Float64 for name in CLASSES}
 
 
 @dataclass(slots=True)
@@ -15,13 +16,13 @@ class Prices:
     """Prices of the models met so far.
 
     Attributes:
-        overrides: Model -> (input, output) price in USD per million tokens.
+        stated: Model -> (input, output) price in USD per million tokens.
         known: Model -> price, null where none is known.
         priced: Rows whose cost was computed.
         unpriced: Models with tokens and neither cost nor price.
     """
 
-    overrides: Mapping[str, tuple[float, float]]
+    stated: Mapping[str, tuple[float, float]]
     known: dict[str, Price | None] = field(default_factory=dict)
     priced: int = 0
     unpriced: dict[str, None] = field(default_factory=dict)
@@ -29,59 +30,65 @@ class Prices:
     def fill(self, frame: pl.DataFrame, side: str = "") -> pl.DataFrame:
         """The frame with ``{side}cost_usd`` filled where input and output tokens and a price are known.
 
-        ``cost_source`` becomes "priced" on those rows, and "logged" where it was null and a cost was logged.
+        ``cost_source`` becomes "priced" on those rows, and "logged" where it was null and a cost was logged;
+        for one of two sides ``{side}cost_source`` says the same of that side.
         """
-        model, cost = f"{side}model", f"{side}cost_usd"
+        cost = f"{side}cost_usd"
+        sources = list(dict.fromkeys(("cost_source", f"{side}cost_source")))
         open_rows = pl.col(cost).is_null() & pl.col(f"{side}input_tokens").is_not_null()
         wanted = frame.filter(open_rows & pl.col(f"{side}output_tokens").is_not_null())
+        logged = pl.col(cost).is_not_null()
         if wanted.height:
-            names = wanted[model].drop_nulls().unique().to_list()
-            table = self._table(names, model)
-            frame = frame.join(table, on=model, how="left", maintain_order="left")
-            frame = frame.with_columns(_cost(side).alias("_priced"))
+            frame = self._priced(frame, wanted[f"{side}model"].drop_nulls().unique().to_list(), side)
             filled = pl.col(cost).is_null() & pl.col("_priced").is_not_null()
             self.priced += int(frame.select(filled.sum()).item())
             frame = frame.with_columns(
-                pl.when(filled).then(pl.lit("priced")).otherwise("cost_source").alias("cost_source"),
+                *(pl.when(filled).then(pl.lit("priced")).otherwise(name).alias(name) for name in sources),
                 pl.coalesce(cost, "_priced").alias(cost),
-            ).drop("_priced", *(f"_{part}" for part in _PARTS))
-        logged = pl.col("cost_source").is_null() & pl.col(cost).is_not_null()
+            ).drop("_priced")
         return frame.with_columns(
-            pl.when(logged).then(pl.lit("logged")).otherwise("cost_source").alias("cost_source")
+            pl.when(pl.col(name).is_null() & logged).then(pl.lit("logged")).otherwise(name).alias(name)
+            for name in sources
         )
 
-    def _table(self, names: list[str], model: str) -> pl.DataFrame:
+    def _priced(self, frame: pl.DataFrame, names: list[str], side: str) -> pl.DataFrame:
+        """The frame with ``_priced``: USD, null where tokens or price are unknown."""
         for name in names:
             if name not in self.known:
-                self.known[name] = price(name, overrides=self.overrides)
+                self.known[name] = price(name, overrides=stated_pairs(self.stated))
             if self.known[name] is None:
                 self.unpriced.setdefault(name)
-        found = [(name, _per_token(self.known[name])) for name in names]
-        return pl.DataFrame(
-            [(name, *parts) for name, parts in found],
-            schema={model: pl.String, **{f"_{part}": pl.Float64 for part in _PARTS}},
+        found = {name: known for name in names if (known := self.known[name]) is not None}
+        limits = sorted({band.above_tokens for known in found.values() for band in known.bands})
+        longer = [(pl.col(f"{side}input_tokens") > limit).cast(pl.Int64) for limit in limits[1:]]
+        keys = {"_model": pl.String, "_service": pl.String, "_band": pl.Int64}
+        table = pl.DataFrame(
+            [row for name, known in found.items() for row in _rows(name, known, limits)],
+            schema={**keys, **_RATES},
             orient="row",
+        )
+        return (
+            frame.with_columns(
+                pl.col(f"{side}model").alias("_model"),
+                pl.col(f"{side}service_tier").fill_null(STANDARD).alias("_service"),
+                (pl.sum_horizontal(longer) if longer else pl.lit(0, pl.Int64)).alias("_band"),
+            )
+            .join(table, on=list(keys), how="left", maintain_order="left")
+            .with_columns(pl.sql_expr(cost_sql(side)).alias("_priced"))
+            .drop(*keys, *_RATES)
         )
 
 
-def _per_token(found: Price | None) -> tuple[float | None, ...]:
-    if found is None:
-        return (None,) * len(_PARTS)
-    cached = found.input_usd if found.cached_input_usd is None else found.cached_input_usd
-    reasoning = found.output_usd if found.reasoning_usd is None else found.reasoning_usd
-    return found.input_usd, cached, found.output_usd, reasoning
+def _rows(name: str, known: Price, limits: list[int]) -> list[tuple[object, ...]]:
+    """Rates of a model for each service and each stretch between the limits of all models."""
+    return [
+        (name, service, place, *_at(known, service, limit))
+        for service in SERVICES
+        for place, limit in enumerate(limits)
+    ]
 
 
-def _cost(side: str) -> pl.Expr:
-    """USD; a part cannot be more than its whole, and an unknown part is none."""
-    whole_in, whole_out = pl.col(f"{side}input_tokens"), pl.col(f"{side}output_tokens")
-    cached = pl.min_horizontal(pl.col(f"{side}cached_tokens").fill_null(0), whole_in)
-    reasoning = pl.min_horizontal(pl.col(f"{side}reasoning_tokens").fill_null(0), whole_out)
-    known = whole_in.is_not_null() & whole_out.is_not_null()
-    cost = (
-        (whole_in - cached) * pl.col("_input")
-        + cached * pl.col("_cached")
-        + (whole_out - reasoning) * pl.col("_output")
-        + reasoning * pl.col("_reasoning")
-    )
-    return pl.when(known).then(cost)
+def _at(known: Price, service: str, above_tokens: int) -> tuple[float, ...]:
+    """USD per token by class for prompts longer than that."""
+    bands = [band for band in known.of_service(service) if band.above_tokens <= above_tokens]
+    return bands[-1].rates.each()

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -24,6 +25,7 @@ _EVERY_S = 0.2
 
 def main() -> int:
     """Run the step that standard input asks for and write its answer to standard output."""
+    threading.Thread(target=_ends_with, args=(os.getppid(),), daemon=True).start()
     answers = _answers()
     _limit()
     request = json.load(sys.stdin)
@@ -119,6 +121,13 @@ STEPS: dict[str, Callable[[dict[str, Any], Progress], Any]] = {
     "inspect": _inspect,
     "convert": _convert,
 }
+
+
+def _ends_with(parent: int) -> None:
+    """End this process when its parent was killed: nobody waits for the answer."""
+    while os.getppid() == parent:
+        time.sleep(_EVERY_S)
+    os._exit(1)
 
 
 def _answers() -> BinaryIO:

@@ -8,10 +8,9 @@ from pathlib import Path
 import duckdb
 
 from analytics.errors import SchemaError
-from analytics.logs.prices import Overrides
 from analytics.logs.reading.staging import LIMITS, Problem
 from analytics.logs.schema import TABLES, Form
-from analytics.logs.storage import catalogue, grading, pairing, tables
+from analytics.logs.storage import catalogue, grading, overrides, pairing, pricing, tables
 from analytics.logs.storage import ladder as ladders
 from analytics.logs.storage.ingest import Ingested, ingest_rows
 from analytics.logs.storage.models import refresh_models
@@ -38,7 +37,8 @@ class Arrival:
         problems_total: How many there are; None: as many as given.
         notes: Sentences about how the file was read.
         passed: Records that were passed over, by reason.
-        prices: Input and output price in USD per million tokens by model.
+        prices: Input and output price in USD per million tokens by model, as given with the file.
+        again: Whether it was loaded once before: what was said then is no news.
     """
 
     typed: Path
@@ -55,7 +55,8 @@ class Arrival:
     problems_total: int | None = None
     notes: Sequence[str] = ()
     passed: Mapping[str, int] = field(default_factory=dict)
-    prices: Overrides | None = None
+    prices: Mapping[str, tuple[float, float]] | None = None
+    again: bool = False
 
 
 def arrived(cursor: duckdb.DuckDBPyConnection, dataset: str, arrival: Arrival, judge: Judge) -> Ingested:
@@ -68,6 +69,8 @@ def arrived(cursor: duckdb.DuckDBPyConnection, dataset: str, arrival: Arrival, j
         judge: Called with the conflicts; what it raises leaves nothing behind.
     """
     key = catalogue.key(cursor, dataset)
+    if not arrival.again:
+        overrides.add(cursor, arrival.prices or {})
     found = ingest_rows(cursor, key, arrival.typed, form=arrival.form, file_id=arrival.file_id)
     judge(found.conflicts)
     total = len(arrival.problems) if arrival.problems_total is None else arrival.problems_total
@@ -89,20 +92,22 @@ def arrived(cursor: duckdb.DuckDBPyConnection, dataset: str, arrival: Arrival, j
             ),
         ],
     )
+    if arrival.form != "grades" and (arrival.prices or overrides.overrides(cursor)):
+        pricing.filled(cursor, dataset, arrival.file_id)
     return found
 
 
-def refreshed(cursor: duckdb.DuckDBPyConnection, dataset: str, *, prices: Overrides | None = None) -> None:
-    """Bring up to date what follows from a dataset's rows: grades, models, ladder, decisions, version.
+def refreshed(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
+    """Bring up to date what follows from a dataset's rows: grades, costs, models, ladder, decisions, version.
 
     Args:
         cursor: Inside a transaction.
         dataset: Whose answers have the log's own grades only.
-        prices: Given by hand with the last file.
     """
     form = catalogue.require(cursor, dataset)
     grading.applied(cursor, dataset)
-    refresh_models(cursor, dataset, form, prices=prices)
+    pricing.applied(cursor, dataset)
+    refresh_models(cursor, dataset, form)
     ladders.refresh_ladder(cursor, dataset, form)
     if form == "calls":
         pairing.rebuild_decisions(cursor, dataset)

@@ -5,11 +5,13 @@ DuckDB's lock. A second lock, on a file beside it, holds even so.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +26,7 @@ MEMORY_LIMIT = "1GB"
 SPILL_LIMIT = "32GB"
 MOST_THREADS = 8
 QUERY_LIMIT_MS = 120_000
+_PATIENCE_S = 10.0
 _UNLIMITED = "SET max_execution_time = 0"
 _umask = threading.Lock()
 _DAMAGE = (
@@ -33,6 +36,8 @@ _DAMAGE = (
     "Failure while replaying WAL",
     "database has been invalidated",
 )
+_LOGS = (".wal.checkpoint", ".wal.recovery", ".wal")
+_FULL = ("No space left", "Disk quota exceeded", "File too large", "max_temp_directory_size")
 
 
 class StoreError(TiertuneError):
@@ -69,16 +74,34 @@ class StoreDamagedError(StoreError):
 
 def is_damage(error: BaseException) -> bool:
     """Whether an error of DuckDB says that what lies on the disk is not what was written."""
+    if is_full(error):
+        return False
     if isinstance(error, duckdb.InternalException | duckdb.FatalException | duckdb.SerializationException):
         return True
     return isinstance(error, duckdb.Error) and any(word in str(error) for word in _DAMAGE)
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that nothing more can be written to the disk."""
+    if isinstance(error, OSError):
+        return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    return isinstance(error, duckdb.Error) and any(word in str(error) for word in _FULL)
+
+
+def is_stopped(error: BaseException) -> bool:
+    """Whether the database works again only after it was closed and opened."""
+    return isinstance(error, duckdb.FatalException)
+
+
 def set_aside(path: Path) -> str:
-    """Move a damaged database and its log file out of the way, under a new name; that name."""
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    """Move a damaged database and its log files out of the way, under a new name; that name.
+
+    The database goes last: killed before, the next start finds it and no log file that would be replayed
+    into a new one.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
     name = f"{path.name}.damaged-{stamp}"
-    for ending in ("", ".wal"):
+    for ending in (*_LOGS, ""):
         source = path.with_name(f"{path.name}{ending}")
         if source.exists():
             source.replace(path.with_name(f"{name}{ending}"))
@@ -98,14 +121,19 @@ def lock(path: Path) -> int:
         holder = os.pread(descriptor, 32, 0).strip()
         os.close(descriptor)
         raise StoreBusyError(int(holder) if holder.isdigit() else None) from None
-    os.pwrite(descriptor, f"{os.getpid():<31}\n".encode(), 0)
+    with contextlib.suppress(OSError):  # on a full disk the lock holds without saying whose it is
+        os.pwrite(descriptor, f"{os.getpid():<31}\n".encode(), 0)
     return descriptor
 
 
 def private_folders(work: Path) -> tuple[Path, Path]:
-    """Empty folders for staged files and for spilled intermediate results, for nobody else to read."""
-    if work.exists():
-        shutil.rmtree(work)
+    """Empty folders for staged files and for spilled intermediate results, for nobody else to read.
+
+    A reader whose parent was killed may still write there for a moment; what it does is thrown away.
+    """
+    patience = time.monotonic() + _PATIENCE_S
+    while work.exists():
+        shutil.rmtree(work, ignore_errors=time.monotonic() < patience)
     staging, spill = work / "staging", work / "spill"
     for folder in (work, staging, spill):
         folder.mkdir(mode=0o700)
@@ -139,9 +167,11 @@ def hardened(path: Path, staging: Path, spill: Path) -> duckdb.DuckDBPyConnectio
     }
     with private_files():
         try:
+            if not path.exists():
+                _created(path)
             connection = duckdb.connect(path, config=config)
         except duckdb.Error as error:
-            raise _unopened(error) from None
+            raise unopened(error) from None
         try:
             connection.execute(f"SET allowed_directories = [{quoted(str(staging))}]")
             connection.execute("SET allowed_configs = ['max_execution_time']")
@@ -153,12 +183,23 @@ def hardened(path: Path, staging: Path, spill: Path) -> duckdb.DuckDBPyConnectio
             raise StoreError(str(error)) from None
         except duckdb.Error as error:
             connection.close()
-            raise _unopened(error) from None
+            raise unopened(error) from None
         except BaseException:
             connection.close()
             raise
     path.chmod(0o600)
     return connection
+
+
+def _created(path: Path) -> None:
+    """An empty database, made under another name: a full disk or a kill leaves no half of one at ``path``."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    try:
+        duckdb.connect(fresh).close()
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -177,10 +218,22 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDB
         except BaseException as error:  # noqa: BLE001 - whatever it is, nothing may stay
             with contextlib.suppress(duckdb.Error):
                 cursor.execute("ROLLBACK")
-            raise _unwritten(error) from None
-        # A checkpoint makes the commit independent of the log file; readers can make it wait for the next.
-        with contextlib.suppress(duckdb.Error):
+            raise unwritten(error) from None
+
+
+def checkpoint(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Make what was committed independent of the log file; readers can make it wait for the next time.
+
+    Returns:
+        Whether the database still works: a full disk stops it, and nothing that was committed is lost.
+    """
+    with private_files(), connection.cursor() as cursor:
+        cursor.execute(_UNLIMITED)
+        try:
             cursor.execute("CHECKPOINT")
+        except duckdb.Error as error:
+            return not is_stopped(error)
+    return True
 
 
 @contextlib.contextmanager
@@ -204,10 +257,13 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _unopened(error: duckdb.Error) -> StoreError:
+def unopened(error: BaseException) -> StoreError:
+    """What to raise instead of an error that kept the database from being opened."""
     if "Conflicting lock" in str(error):
         pid = re.search(r"PID (\d+)", str(error))
         return StoreBusyError(int(pid[1]) if pid else None)
+    if is_full(error):
+        return StoreError("The disk is full. The database was not opened; free some space and start again.")
     if is_damage(error):
         return StoreDamagedError()
     return StoreError(
@@ -216,12 +272,14 @@ def _unopened(error: duckdb.Error) -> StoreError:
     )
 
 
-def _unwritten(error: BaseException) -> BaseException:
+def unwritten(error: BaseException) -> BaseException:
+    """What to raise instead of an error that stopped a change."""
+    if is_full(error):
+        return StoreError("The disk is full. Nothing was changed; free some space and try again.")
+    if isinstance(error, OSError):
+        return StoreError("The folder of the database cannot be written. Nothing was changed.")
     if not isinstance(error, duckdb.Error):
         return error
-    text = str(error)
-    if "No space left" in text or "max_temp_directory_size" in text:
-        return StoreError("The disk is full. Nothing was changed; free some space and try again.")
     if isinstance(error, duckdb.OutOfMemoryException):
         return StoreError(f"This needs more than {MEMORY_LIMIT} of memory. Nothing was changed.")
     if isinstance(error, duckdb.ConstraintException):

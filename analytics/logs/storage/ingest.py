@@ -3,6 +3,7 @@
 Reads only what our own child process wrote. Every function runs inside the caller's transaction.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -128,7 +129,7 @@ def _dropped(
         {"path": str(typed)},
     )
     same_key = " AND ".join(f"a.{name} IS NOT DISTINCT FROM b.{name}" for name in keys)
-    same = " AND ".join(f"a.{name} IS NOT DISTINCT FROM b.{name}" for name in columns if name not in keys)
+    same = " AND ".join(_same(name, columns) for name in columns if name not in keys)
     names = ", ".join(columns)
     cursor.execute(
         f"""CREATE OR REPLACE TEMP TABLE kept AS
@@ -149,3 +150,14 @@ def _dropped(
     for name in ("suspects", "candidates", "kept"):
         cursor.execute(f"DROP TABLE {name}")
     return found
+
+
+def _same(name: str, columns: Iterable[str]) -> str:
+    """SQL of whether two rows agree on a column; costs by price say nothing, as prices change."""
+    if name.endswith("cost_source"):
+        return "true"
+    source = f"{name.removesuffix('_usd')}_source"
+    if source not in columns:
+        return f"a.{name} IS NOT DISTINCT FROM b.{name}"
+    logged = "CASE WHEN {0}.{1} IS DISTINCT FROM 'priced' THEN {0}.{2} END"
+    return " IS NOT DISTINCT FROM ".join(logged.format(row, source, name) for row in ("a", "b"))

@@ -26,12 +26,23 @@ class Kept:
         self._folder = folder
 
     def keep(self, file_id: str, raw: Path) -> None:
-        """Take over ``raw``, a private copy on the same disk, for good; it is gone from its place."""
+        """Take over ``raw``, a private copy on the same disk; it is gone from its place, if it was new.
+
+        Raises:
+            OSError: The disk is full.
+        """
         self._folder.mkdir(mode=0o700, exist_ok=True)
+        if self.path(file_id) is not None:
+            return
         with raw.open("rb") as source:
             os.fsync(source.fileno())
         raw.replace(self._folder / file_id)
         _synced(self._folder)
+
+    def give_back(self, file_id: str, raw: Path) -> None:
+        """Undo ``keep``: what it took is in its place again."""
+        if not raw.exists():
+            (self._folder / file_id).replace(raw)
 
     def path(self, file_id: str) -> Path | None:
         """Where a kept file lies; None if it is not kept."""

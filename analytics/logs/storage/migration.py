@@ -1,16 +1,20 @@
 """Databases of earlier versions, brought up to this one in a single transaction.
 
 Version 1 had one table of decisions and one of calls for all datasets; from version 2 on each dataset has
-its own (``tables``). ``meta`` says the version; version 1 had no such table.
+its own (``tables``). Version 3 keeps prices set by hand for all datasets; before, each file had those that
+were given with it. ``meta`` says the version; version 1 had no such table.
 """
+
+import contextlib
+import json
 
 import duckdb
 
 from analytics.errors import TiertuneError
 from analytics.logs.schema import TABLES, Form
-from analytics.logs.storage import tables
+from analytics.logs.storage import overrides, tables
 
-VERSION = 2
+VERSION = 3
 
 _LEDGERS = (
     "CREATE SEQUENCE IF NOT EXISTS versions",
@@ -18,7 +22,7 @@ _LEDGERS = (
     """CREATE TABLE IF NOT EXISTS datasets (
         name VARCHAR PRIMARY KEY, form VARCHAR NOT NULL, created TIMESTAMP, version BIGINT NOT NULL,
         ladder_confirmed BOOLEAN, ladder_by_hand BOOLEAN, ladder_reason VARCHAR, badge VARCHAR,
-        id BIGINT, graders VARCHAR)""",
+        id BIGINT, graders VARCHAR, pricing VARCHAR)""",
     """CREATE TABLE IF NOT EXISTS files (
         dataset VARCHAR, file_id VARCHAR, name VARCHAR, format VARCHAR, loaded_at TIMESTAMP, read BIGINT,
         loaded BIGINT, rejected BIGINT, duplicates BIGINT, confidence_set_null BIGINT, mapping VARCHAR,
@@ -30,6 +34,7 @@ _LEDGERS = (
         dataset VARCHAR, model VARCHAR, tier VARCHAR, tier_source VARCHAR,
         input_usd_per_1m DOUBLE, output_usd_per_1m DOUBLE)""",
     "CREATE TABLE IF NOT EXISTS mappings (signature VARCHAR PRIMARY KEY, mapping VARCHAR NOT NULL)",
+    overrides.TABLE,
 )
 _FIRST = frozenset({"datasets", "files", "ladder", "models", "mappings", "decisions", "calls"})
 
@@ -58,15 +63,20 @@ def prepared(connection: duckdb.DuckDBPyConnection) -> int | None:
     try:
         if found == 1:
             _from_first(connection)
+        if found is not None:
+            connection.execute("ALTER TABLE datasets ADD COLUMN pricing VARCHAR")
         for statement in _LEDGERS:
             connection.execute(statement)
         tables.create_templates(connection)
         if found == 1:
             _move_rows(connection)
+        if found == 2:  # noqa: PLR2004 - the version before
+            _keep_prices(connection)
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('layout', ?)", [str(VERSION)])
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        with contextlib.suppress(duckdb.Error):  # a commit that failed has rolled back already
+            connection.execute("ROLLBACK")
         raise
     return found
 
@@ -100,6 +110,16 @@ def _from_first(connection: duckdb.DuckDBPyConnection) -> None:
     for column in ("form VARCHAR", "passed VARCHAR", "answers VARCHAR", "position BIGINT"):
         connection.execute(f"ALTER TABLE files ADD COLUMN {column}")
     connection.execute("UPDATE files SET form = (SELECT form FROM datasets WHERE name = files.dataset)")
+
+
+def _keep_prices(connection: duckdb.DuckDBPyConnection) -> None:
+    """Prices that were given with files, the last one for each model."""
+    given = "SELECT answers, loaded_at FROM files WHERE answers IS NOT NULL ORDER BY position"
+    for answers, loaded_at in connection.execute(given).fetchall():
+        prices = json.loads(answers).get("prices") or {}
+        overrides.add(
+            connection, {model: (paid, made) for model, (paid, made) in prices.items()}, at=loaded_at
+        )
 
 
 def _move_rows(connection: duckdb.DuckDBPyConnection) -> None:

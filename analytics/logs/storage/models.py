@@ -2,12 +2,11 @@
 
 import duckdb
 
-from analytics.logs.prices import PER_MILLION, Overrides, Price, effort_of, price, tier_of
+from analytics.logs.prices import Price, effort_of, per_million, price, tier_of
 from analytics.logs.schema import TIERS, Form
 from analytics.logs.storage import tables
 from analytics.logs.storage.ladder import LABEL
-
-_DIGITS = 12
+from analytics.logs.storage.overrides import overrides
 
 # A tier word of the log counts only where all calls of a model agree on it.
 _LABELS: dict[Form, str] = {
@@ -22,43 +21,32 @@ _LABELS: dict[Form, str] = {
 }
 
 
-def refresh_models(
-    cursor: duckdb.DuckDBPyConnection, dataset: str, form: Form, *, prices: Overrides | None = None
-) -> None:
-    """Bring the models of a dataset up to date; tiers set by hand and prices given before stay.
+def refresh_models(cursor: duckdb.DuckDBPyConnection, dataset: str, form: Form) -> None:
+    """Bring the models of a dataset up to date; tiers set by hand stay.
 
     Args:
         cursor: Inside a transaction.
         dataset: Name of the dataset.
         form: Its form.
-        prices: Input and output price in USD per million tokens by model, which win over list prices.
     """
     held = {
-        name: (tier, source, paid, sold)
-        for name, tier, source, paid, sold in cursor.execute(
-            """SELECT model, tier, tier_source, input_usd_per_1m, output_usd_per_1m
-               FROM models WHERE dataset = $dataset""",
-            {"dataset": dataset},
+        name: (tier, source)
+        for name, tier, source in cursor.execute(
+            "SELECT model, tier, tier_source FROM models WHERE dataset = $dataset", {"dataset": dataset}
         ).fetchall()
     }
+    stated = overrides(cursor)
     rows = []
     table = {form: tables.of(cursor, dataset, form)}
     for label, logged in cursor.execute(_LABELS[form], table).fetchall():
-        tier, source, paid, sold = held.get(label, (None, None, None, None))
-        found = _price(label, prices, None if paid is None or sold is None else (paid, sold))
+        tier, source = held.get(label, (None, None))
+        found = price(label, overrides=stated)
         if source != "hand":
             tier, source = _tier(label, logged, found)
         rows.append((dataset, label, tier, source, *_millions(found)))
     cursor.execute("DELETE FROM models WHERE dataset = $dataset", {"dataset": dataset})
     if rows:
         cursor.executemany("INSERT INTO models VALUES (?, ?, ?, ?, ?, ?)", rows)
-
-
-def _price(label: str, given: Overrides | None, held: tuple[float, float] | None) -> Price | None:
-    """The price given now, else the one held, else the list price."""
-    listed = price(label)
-    found = price(label, overrides=given)
-    return price(label, overrides={label: held}) if found == listed and held is not None else found
 
 
 def _tier(label: str, logged: str | None, found: Price | None) -> tuple[str | None, str | None]:
@@ -72,5 +60,4 @@ def _millions(found: Price | None) -> tuple[float | None, float | None]:
     """Input and output price in USD per million tokens; null where unknown."""
     if found is None:
         return None, None
-    paid, sold = (float(f"{usd * PER_MILLION:.{_DIGITS}g}") for usd in (found.input_usd, found.output_usd))
-    return paid, sold
+    return per_million(found.input_usd), per_million(found.output_usd)

@@ -31,7 +31,15 @@ def test_a_batch_has_no_latency_and_no_cost_of_its_own_and_the_file_says_so():
     assert "latency_s" not in frame.columns
     assert frame["cost_source"].to_list() == ["priced"] * 4
     [note] = staged.notes
-    assert "priced at the list price of single calls, of which OpenAI bills half" in note
+    assert "priced at the list's batch price" in note
+
+
+def test_calls_of_a_batch_cost_what_a_batch_costs():
+    frame, _ = read(OUTPUT)
+    assert set(frame["service_tier"]) == {"batch"}
+    # OpenAI's batch prices per million. gpt-4.1-mini: 0.2 in, cached or not, 0.8 out: 200 x 0.2 + 120 x 0.8.
+    # gpt-5: 0.625 in, 0.0625 cached, 5 out: 180 x 0.625 + 20 x 0.0625 + 150 x 5.
+    assert frame["cost_usd"].to_list() == pytest.approx([136e-6, 136e-6, 863.75e-6, 136e-6], rel=1e-9)
 
 
 def test_the_chance_of_the_answers_tokens_is_a_confidence():
