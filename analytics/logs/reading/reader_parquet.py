@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from analytics.errors import SchemaError
 from analytics.logs.dialects.dialect import Dialect, record_names
+from analytics.logs.reading.column_names import check_names
 from analytics.logs.reading.flat_rows import FlatRows, plain_text
-from analytics.logs.reading.reader_csv import check_names
 from analytics.logs.reading.records import Records, chosen_tool, refuse_none
 from analytics.logs.reading.rows import RowsFile, Tally
 from analytics.logs.reading.staging import LIMITS
