@@ -110,7 +110,8 @@ def taken_back(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
     held = set(tables.columns(cursor, form, key))
     logged = [name for name in _CHANGED[form] if f"{name}_logged" in held]
     if logged:
-        tables.replaced(cursor, form, key, {name: f"{name}_logged" for name in logged})
+        values = {name: f"{name}_logged" for name in logged}
+        tables.drop_columns(cursor, form, key, values.values(), values=values)
 
 
 def applied(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:

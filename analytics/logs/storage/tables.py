@@ -79,8 +79,10 @@ def ready(cursor: duckdb.DuckDBPyConnection, form: Form, key: int, present: Iter
     return table
 
 
-def replaced(cursor: duckdb.DuckDBPyConnection, form: Form, key: int, columns_by: Mapping[str, str]) -> None:
-    """Let columns of a dataset's table have the values of others, which are gone then.
+def drop_columns(
+    cursor: duckdb.DuckDBPyConnection, form: Form, key: int, gone: Iterable[str], *, values: Mapping[str, str]
+) -> None:
+    """Drop columns of a dataset's table, the values of some of which others get.
 
     The table is written anew: a column that is dropped from a table with a check leaves a log file that
     DuckDB 2.0.0 cannot replay, should the process be killed before the next checkpoint.
@@ -89,14 +91,15 @@ def replaced(cursor: duckdb.DuckDBPyConnection, form: Form, key: int, columns_by
         cursor: Inside a transaction.
         form: Of the table.
         key: Number of the dataset.
-        columns_by: Column -> the one whose values it gets.
+        gone: Columns to drop.
+        values: Column that stays -> the one whose values it gets.
     """
-    table, gone = name(form, key), set(columns_by.values())
-    left = [column for column in columns(cursor, form, key) if column not in gone]
+    table, dropped = name(form, key), set(gone)
+    left = [column for column in columns(cursor, form, key) if column not in dropped]
     cursor.execute(f"ALTER TABLE {table} RENAME TO {table}_wide")
     fields = ", ".join(_field(form, column) for column in TABLES[form] if column.name in left)
     cursor.execute(f"CREATE TABLE {table} ({fields})")
-    selected = ", ".join(f"{columns_by.get(column, column)} AS {column}" for column in left)
+    selected = ", ".join(f"{values.get(column, column)} AS {column}" for column in left)
     cursor.execute(f"INSERT INTO {table} BY NAME SELECT {selected} FROM {table}_wide ORDER BY rowid")  # noqa: S608
     cursor.execute(f"DROP TABLE {table}_wide")
 
