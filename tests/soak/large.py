@@ -107,8 +107,8 @@ def _copied(path: Path, database: Path) -> dict[str, float]:
 def _loaded(path: Path, database: Path) -> dict[str, float]:
     from analytics.logs.intake import load  # noqa: PLC0415 - only the measured process needs them
     from analytics.logs.meaning.answers import Answers  # noqa: PLC0415
-    from analytics.logs.store import Store  # noqa: PLC0415
     from analytics.logs.storage import tables  # noqa: PLC0415
+    from analytics.logs.store import Store  # noqa: PLC0415
     from analytics.tuning.cells import cells  # noqa: PLC0415
 
     peak, done = [0.0], threading.Event()
