@@ -8,12 +8,12 @@ from analytics.errors import TiertuneError
 from dashboard import reasons, state
 
 
-def tried(change: Callable[[], None], done: str, *, doing: str = "", shows: str | None = None) -> None:
+def tried(change: Callable[[], None], done: str | None, *, doing: str = "", shows: str | None = None) -> None:
     """Make a change and draw the page anew; what it refuses is said on the spot.
 
     Args:
         change: What to do.
-        done: Sentence once it is done.
+        done: Sentence once it is done; None where the change tells by itself.
         doing: Shown while it takes long.
         shows: Dataset that the sidebar shows from then on; None: the same.
     """
@@ -28,5 +28,6 @@ def tried(change: Callable[[], None], done: str, *, doing: str = "", shows: str 
         return
     if shows is not None:
         state.open_next(shows)
-    st.toast(done, icon=":material/check:")
+    if done is not None:
+        st.toast(done, icon=":material/check:")
     st.rerun()

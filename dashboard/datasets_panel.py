@@ -7,7 +7,17 @@ from analytics.logs.prices import price_map_date
 from analytics.logs.schema import TIERS
 from analytics.logs.storage.ladder import Ladder, Pair
 from analytics.logs.store import Store
-from dashboard import changes, components, files_panel, graders_panel, reasons, state, tall, words
+from dashboard import (
+    changes,
+    components,
+    files_panel,
+    graders_panel,
+    prices_panel,
+    reasons,
+    state,
+    tall,
+    words,
+)
 
 UNKNOWN_TIER = "unknown"
 SOURCES = {"log": "the log", "price": "its price", "hand": "you"}
@@ -46,8 +56,8 @@ def dataset_tabs(store: Store, dataset: str) -> None:
     if unclear is not None:
         components.finding("Say which grader counts", unclear)
     graded = not state.graders(dataset).is_empty()
-    names = ["Ladder", "Tiers of models", "Files", *(["Graders"] if graded else []), "Rename or delete"]
-    ladder, tiers, files, *graders, manage = st.tabs(names)
+    names = ["Ladder", "Tiers", "Prices", "Files", *(["Graders"] if graded else []), "Rename or delete"]
+    ladder, tiers, prices, files, *graders, manage = st.tabs(names)
     for tab in graders:
         with tab:
             graders_panel.graders(store, dataset)
@@ -55,6 +65,8 @@ def dataset_tabs(store: Store, dataset: str) -> None:
         _ladder(store, dataset)
     with tiers:
         _tiers(store, dataset)
+    with prices:
+        prices_panel.prices_panel(store, dataset)
     with files:
         files_panel.files(store, dataset)
     with manage:

@@ -35,7 +35,7 @@ def listed(section: str) -> tuple[str, list[tuple[str, str]], str]:
     """A section with a long table as the text before it, its rows, and the text after it.
 
     A table of names and meanings wastes half of a narrow screen on the names; as a list it does not. Short
-    tables stay as they are.
+    tables and those with more columns stay as they are.
     """
     lines = section.splitlines()
     table = [place for place, line in enumerate(lines) if line.startswith("|")]
@@ -44,6 +44,8 @@ def listed(section: str) -> tuple[str, list[tuple[str, str]], str]:
     first, last = table[0], table[-1]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[first + 2 : last + 1]]
     rows = [(row[0], row[1]) for row in cells if len(row) == 2]  # noqa: PLR2004 - name and meaning
+    if len(rows) < len(cells):
+        return section, [], ""
     return "\n".join(lines[:first]), rows, "\n".join(lines[last + 1 :]).strip()
 
 

@@ -1,15 +1,13 @@
 """Prices on the Logs page: what each model costs, prices set by hand, costs priced anew and compared."""
 
-from collections.abc import Callable
 from typing import Any
 
 import polars as pl
 import streamlit as st
 
-from analytics.errors import TiertuneError
 from analytics.logs.prices import Override, price_map_date
 from analytics.logs.store import Store
-from dashboard import components, reasons, state, tall, words
+from dashboard import changes, components, state, tall, words
 
 TITLES = {
     "input": "Input",
@@ -59,7 +57,7 @@ def _unknown(models: pl.DataFrame) -> None:
     components.finding(
         f"No price is known for {words.plural(unknown.height, 'model')}",
         f"{who} made {words.plural(calls, 'call')} with {words.plural(tokens, 'token')}. Where the log has "
-        "no cost either, what they cost stays unknown. Set a price below.",
+        "no cost either, it stays unknown. Set a price below.",
     )
 
 
@@ -144,9 +142,9 @@ def _by_hand(store: Store, models: pl.DataFrame, dataset: str) -> None:
         if not any(value is not None for value in values.values()):
             st.error("Give at least one price.", icon=":material/error:")
             return
-        _tried(lambda: store.set_price(model, Override(**values)), "The price is saved.")
+        changes.tried(lambda: store.set_price(model, Override(**values)), "The price is saved.")
     if removed and own is not None:
-        _tried(lambda: store.set_price(own, None), "The price is the list's again.")
+        changes.tried(lambda: store.set_price(own, None), "The price is the list's again.")
 
 
 def _compared(models: pl.DataFrame, dataset: str) -> None:
@@ -155,16 +153,26 @@ def _compared(models: pl.DataFrame, dataset: str) -> None:
     if both.is_empty():
         st.caption("No call has both a cost in the log and a price, so there is nothing to compare.")
         return
-    with tall.box(both.height):
+    compared = both.filter(pl.col("compared_calls") > 0)
+    if not compared.is_empty():
+        _comparison(compared, dataset)
+    for row in both.filter(pl.col("reason").is_not_null()).iter_rows(named=True):
+        st.caption(words.dollars(f"**{words.plain(row['model'])}.** {row['reason']}"))
+    if not both.filter((pl.col("off_share") > _OFF) & pl.col("reason").is_null()).is_empty():
+        st.caption("Where no reason is given, the calls that differ show no single one.")
+
+
+def _comparison(compared: pl.DataFrame, dataset: str) -> None:
+    with tall.box(compared.height):
         components.table(
-            both,
+            compared,
             {
                 "model": components.text_column("Model", 220),
                 "compared_calls": components.number_column(
                     "Calls", 80, hint="Calls with a cost in the log, tokens and a price."
                 ),
-                "logged_usd": components.money_column("In the log", 116, both["logged_usd"]),
-                "priced_usd": components.money_column("By price", 116, both["priced_usd"]),
+                "logged_usd": components.money_column("In the log", 116, compared["logged_usd"]),
+                "priced_usd": components.money_column("By price", 116, compared["priced_usd"]),
                 "ratio": components.number_column("Ratio", 80, "%.3f", hint="In the log, divided by price."),
                 "off_share": components.share_column(
                     "Off by over 5%", 130, "gray", hint="Share of these calls."
@@ -173,14 +181,10 @@ def _compared(models: pl.DataFrame, dataset: str) -> None:
             key=f"compared-{dataset}",
             alt="Costs in the log and costs by price of each model",
             file=f"costs-compared-{dataset}",
-            export=both.select(
+            export=compared.select(
                 "model", "compared_calls", "logged_usd", "priced_usd", "ratio", "off_share", "reason"
             ),
         )
-    for row in both.filter(pl.col("reason").is_not_null()).iter_rows(named=True):
-        st.caption(words.dollars(f"**{words.plain(row['model'])}.** {row['reason']}"))
-    if not both.filter((pl.col("off_share") > _OFF) & pl.col("reason").is_null()).is_empty():
-        st.caption("Where no reason is given, the calls that differ show no single one.")
 
 
 def _anew(store: Store, models: pl.DataFrame, dataset: str) -> None:
@@ -206,26 +210,14 @@ def _anew(store: Store, models: pl.DataFrame, dataset: str) -> None:
         icon=":material/refresh:",
         type="primary" if outdated else "secondary",
     ):
-        _tried(lambda: _told(store, dataset, chosen), None)
-    count = int(models["priced_costs"].sum())
+        changes.tried(lambda: _told(store, dataset, chosen), None)
+    priced, unknown = (int(models[name].sum()) for name in ("priced_costs", "unknown_costs"))
     st.caption(
-        f"Now {words.plural(count, 'cost')} of this log {'is' if count == 1 else 'are'} by price, "
-        f"{words.plural(int(models['unknown_costs'].sum()), 'cost')} unknown."
+        f"Costs of this log that are by price now: {words.count(priced)}. Costs that are unknown: "
+        f"{words.count(unknown)}."
     )
 
 
 def _told(store: Store, dataset: str, which: str | None) -> None:
     done = store.reprice(dataset, of="all" if which == "all" else "missing")
     st.toast(f"{words.plural(done.changed, 'cost')} changed.", icon=":material/check:")
-
-
-def _tried(change: Callable[[], None], done: str | None) -> None:
-    """Make a change and draw the page anew; what it refuses is said on the spot."""
-    try:
-        change()
-    except TiertuneError as error:
-        st.error(reasons.said(str(error)), icon=":material/error:")
-        return
-    if done is not None:
-        st.toast(done, icon=":material/check:")
-    st.rerun()

@@ -4,10 +4,8 @@ Verdicts and counts are the manifest's; the senses are the parts of its ideal me
 """
 
 import gzip
-import json
 import resource
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from stores import rows
@@ -17,88 +15,12 @@ from analytics.logs import intake
 from analytics.logs.meaning.mapping import Answers
 from analytics.logs.storage import tables
 from analytics.logs.store import Store
+from tests.soak.manifest import ANSWERS, FOLDER, MANIFEST, SENSES, SETTLED
 
-FOLDER = Path(__file__).parents[1] / "badinputs"
-CASES = [
-    case
-    for case in json.loads((FOLDER / "manifest.json").read_text())["cases"]
-    if not case["file"].startswith(("cfg_", "(generate)"))
-]
+CASES = [case for case in MANIFEST if not case["file"].startswith(("cfg_", "(generate)"))]
 COUNTED = [case for case in CASES if case["verdict"] in {"accept", "partial"}]
 REFUSED = [case for case in CASES if case["verdict"] == "reject_file"]
 ASKED = [case for case in CASES if case["verdict"] == "ask_user"]
-
-# Part of the refusal, of a note, or of a problem; also the lines that must be named.
-SENSES = {
-    "empty.csv": "empty (0 bytes)",
-    "whitespace_only.csv": "no header and no rows",
-    "no_header.csv": "No known column names in line 1. Expected at least request_id, category, confidence",
-    "csv_named.parquet": "The name says Parquet but the content is CSV; read as CSV.",
-    "parquet_named.csv": "The name says CSV but the content is Parquet; read as Parquet.",
-    "mixed_delims.csv": "1 field where 10 are expected (lines 3, 4, ",
-    "unterminated_quote.csv": "opens a quote that never closes; 6 lines from here on were not read (line 6)",
-    "nul_bytes.csv": "NUL byte in category (line 11)",
-    "dup_columns.csv": 'Column "category" appears twice (columns 3 and 5)',
-    "dup_columns_case.csv": '"category" and "Category" differ only in case',
-    "missing_required.csv": "Missing: category, confidence, correct, cost. Found: request_id, timestamp",
-    "wide_5000_columns.csv": "5,005 columns, more than 2,000: only the 5 with known names were read",
-    "conf_words.csv": "lines 2, 3, 4, 5, 7",
-    "cost_huge.csv": "impossible cost (> 10,000 USD a request) (lines 2, 3)",
-    "ts_extreme.csv": "time outside 2015-2100 (lines 2, 3, 4, 5)",
-    "dup_ids_conflict.csv": "(lines 7, 8, 9, 10, 11)",
-    "no_request_id.csv": "rows identified by file hash + row number",
-    "cat_long.csv": "category longer than 200 characters (line 2)",
-    "bad_line.jsonl": "not JSON from character 24 on (line 6)",
-    "array_named.jsonl": "the content is JSON",
-    "wrapped.json": "page 1",
-    "deep_200.jsonl": "nested deeper than 64 levels (line 1)",
-    "deep_100k.json": "JSON nested too deeply",
-    "types_change.jsonl": "confidence is no number",
-    "surrogate.jsonl": "invalid Unicode escape (line 1)",
-    "gz_named.csv": "The content is gzip",
-    "truncated.csv.gz": "The compressed file is incomplete; nothing was loaded",
-    "zip_slip.zip": "Zip archives are not supported: upload the CSV, .gz or .zst",
-    "flipped.parquet": "The Parquet file is damaged",
-    "magic_only.parquet": "The Parquet file is damaged",
-    "pickle.parquet": "This is not a Parquet file",
-    "internal_error.parquet": "The Parquet file is damaged",
-}
-# The manifest leaves these counts to the rule that a confidence which is no number loads as missing: all
-# twelve rows load, eight of them without a confidence.
-SETTLED = {"types_change.jsonl": (12, 0)}
-
-# file: (answers, sense of the question, flag that the message names, loaded, rejected)
-ANSWERS = {
-    "utf16_nobom.csv": (Answers(encoding="utf-16-le"), "looks like UTF-16", "--encoding utf-16-le", 10, 0),
-    "latin1.csv": (
-        Answers(encoding="windows-1252"), "Line 11 is not valid UTF-8 (byte 0xE9). 9 rows",
-        "--encoding windows-1252", 10, 0,
-    ),
-    "cp1252_smart.csv": (
-        Answers(encoding="windows-1252"), "Line 11 is not valid UTF-8 (byte 0x93). 9 rows",
-        "--encoding windows-1252", 10, 0,
-    ),
-    "semicolon_decimal_comma.csv": (
-        Answers(decimal=","), 'Delimiter ";" and decimal comma detected', "--decimal ,", 10, 0,
-    ),
-    "conf_mixed_scale.csv": (
-        Answers(unit={"confidence": "percent"}), "values in 0-1 and in 0-100",
-        "--unit confidence=percent", 10, 0,
-    ),
-    # Ragged line 4, GBP in line 8, a comma that is no thousands mark in line 9, a negative cost in line 10.
-    "cost_money.csv": (
-        Answers(unit={"cost_usd": "usd"}, decimal=".", accept_rejects=True), "currency signs",
-        "--unit cost_usd=usd", 6, 4,
-    ),
-    # Only line 2 is a time in epoch seconds.
-    "ts_mixed.csv": (
-        Answers(unit={"timestamp": "epoch_s"}, accept_rejects=True), "timestamp mixes",
-        "--unit timestamp=", 1, 9,
-    ),
-    "ts_ambiguous_ddmm.csv": (
-        Answers(dates="dmy"), "day and month cannot be told apart", "--dates dmy", 10, 0,
-    ),
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

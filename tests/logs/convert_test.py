@@ -10,7 +10,7 @@ from staged_rows import bad_input, columns_of, load, profiled, propose, stage
 from analytics.errors import SchemaError
 from analytics.logs.meaning.convert import TYPED, convert
 from analytics.logs.meaning.faults import Faults
-from analytics.logs.meaning.fields import Fault, Reading, typed
+from analytics.logs.meaning.fields import Fault
 from analytics.logs.meaning.mapping import Answers, Mapping, proposal
 from analytics.logs.reading.staging import PLACES, Problem
 from analytics.logs.reports import refuse_many_rejects
@@ -326,16 +326,6 @@ def test_public_logs_keep_every_row_and_value(tmp_path, datasets):
     frame, report = load(tmp_path, columns_of(datasets / "routerarena" / "long.parquet"))
     # One score of the source is -0.033, no grade from 0 to 1.
     assert (report.rows, report.rejected, frame["correct"].null_count()) == (1_618, 0, 1)
-
-
-def test_a_time_that_no_calendar_has_is_rejected():
-    # The largest number of microseconds is a day of the year 294247, past the calendar of Polars.
-    moments = pl.Series([1_767_225_600_000_000, 2**63 - 1, None]).cast(pl.Datetime("us"))
-    values, faults = typed("ts", moments, Reading())
-    assert [fault.rows.to_list() for fault in faults if fault.rejects and fault.rows.any()] == [
-        [False, True, False]
-    ]
-    assert values[0] == dt.datetime.fromisoformat("2026-01-01T00:00:00")
 
 
 def test_rows_of_parquet_and_records_of_json_are_not_called_lines():

@@ -165,8 +165,8 @@ def test_a_second_process_that_is_refused_leaves_the_first_ones_files(tmp_path):
 
 
 def test_a_reader_ends_with_the_process_that_waits_for_it():
-    child = "import os; from analytics.logs.reading.steps import _ends_with; print(1, flush=True); "
-    child += "_ends_with(os.getppid())"
+    child = "import os; parent = os.getppid(); from analytics.logs.reading.steps import _ends_with; "
+    child += "print(1, flush=True); _ends_with(parent)"
     parent = (
         "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', sys.argv[1]]); time.sleep(60)"
     )
@@ -181,6 +181,18 @@ def test_a_reader_ends_with_the_process_that_waits_for_it():
     reader.join(timeout=20)
     assert not reader.is_alive()
     process.stdout.close()
+
+
+def test_what_was_committed_and_not_yet_checkpointed_is_there_after_a_kill(path, tmp_path, monkeypatch):
+    monkeypatch.setattr("analytics.logs.store.checkpoint", lambda _: True)
+    (tmp_path / "copy").mkdir()
+    with Store.open(path) as store:
+        intake.load(store, "a", [log(tmp_path, "more.csv", 40, 60)], Answers())
+        expected = by_hand(store)
+        files = [path, path.with_name("logs.duckdb.wal"), path.with_name("logs.duckdb.recipe.json")]
+        subprocess.run(["cp", *map(str, files), str(tmp_path / "copy")], check=True)  # as a kill leaves them
+    with Store.open(tmp_path / "copy" / "logs.duckdb") as store:
+        assert (store.aside, store.missing(), by_hand(store)) == (None, [], expected)
 
 
 def test_a_recovery_on_a_full_disk_gives_nothing_up(path, monkeypatch):

@@ -7,6 +7,8 @@ import threading
 import time
 from types import SimpleNamespace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from stores import rows as stored
 
@@ -245,3 +247,14 @@ def test_a_full_disk_is_said_before_anything_is_read(store, tmp_path, monkeypatc
 def test_a_refusal_sums_up_the_most_frequent_reasons_with_their_lines():
     problems = [Problem(9, None, "short"), *(Problem(line, "cost", "negative") for line in range(1, 8))]
     assert reports.summary(problems) == "cost: negative (lines 1, 2, 3, 4, 5, ...); short (line 9)"
+
+
+@pytest.mark.parametrize("unit", ["ms", "us"])
+def test_a_time_that_no_calendar_has_is_rejected_alone(store, tmp_path, unit):
+    # 2**63 - 1 milliseconds or microseconds are past every year that Polars or DuckDB can name.
+    times = pa.array([1_767_225_600_000 * (1000 if unit == "us" else 1), 2**63 - 1], pa.timestamp(unit))
+    table = pa.table({"model": ["m", "m"], "cost_usd": [0.1, 0.2], "timestamp": times})
+    pq.write_table(table, tmp_path / "log.parquet")
+    [report] = intake.load(store, "d", [tmp_path / "log.parquet"], Answers(accept_rejects=True))
+    assert (report.read, report.loaded, report.rejected) == (2, 1, 1)
+    assert [(one.line, one.column) for one in report.problems] == [(2, "timestamp")]

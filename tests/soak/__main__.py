@@ -11,6 +11,9 @@ from tests.soak.figures import Figure
 # Name -> module of tests.soak with ``figures(count: int | None) -> Iterator[Figure]``; a count of None is
 # the full number that the goal asks for.
 PROGRAMS: dict[str, str] = {
+    "badinputs": "badinputs",
+    "pages": "pages",
+    "balance": "balance",
     "mutations": "mutations",
     "large": "large",
     "kills": "kills",

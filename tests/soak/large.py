@@ -1,7 +1,8 @@
 """Ten million requests through the intake, against DuckDB merely copying the same file into a table.
 
 Both sides run in fresh processes on fresh databases and take turns. Ours includes reading in a child process,
-validation, deduplication, folds, the kept copy of the file and the cells that every page is drawn from.
+validation, deduplication, folds, the kept copy of the file, pairing of calls, and the cells that sweeps are
+drawn from.
 """
 
 import json
@@ -106,8 +107,9 @@ def _copied(path: Path, database: Path) -> dict[str, float]:
 def _loaded(path: Path, database: Path) -> dict[str, float]:
     from analytics.logs.intake import load  # noqa: PLC0415 - only the measured process needs them
     from analytics.logs.meaning.answers import Answers  # noqa: PLC0415
+    from analytics.logs.storage import tables  # noqa: PLC0415
     from analytics.logs.store import Store  # noqa: PLC0415
-    from analytics.tuning.log import read_log  # noqa: PLC0415
+    from analytics.tuning.cells import cells  # noqa: PLC0415
 
     peak, done = [0.0], threading.Event()
     watcher = threading.Thread(target=_watch, args=(peak, done))
@@ -116,12 +118,13 @@ def _loaded(path: Path, database: Path) -> dict[str, float]:
     try:
         with Store.open(database) as store:
             (report,) = load(store, "large", [path], Answers())
-            log = read_log(store, "large")
+            with store.cursor() as cursor:
+                found = cells(cursor, tables.of(cursor, "large", "decisions"))
             seconds = time.perf_counter() - start
     finally:
         done.set()
         watcher.join()
-    if report.loaded != report.read or (log.cells.is_empty() and "wide" in path.name):
+    if report.loaded != report.read or (found.is_empty() and "wide" in path.name):
         raise AssertionError(f"read {report.read}, loaded {report.loaded}")
     return {"seconds": seconds, "loaded": report.loaded, "peak_mib": peak[0]}
 

@@ -13,8 +13,9 @@ from analytics.errors import SchemaError
 from analytics.logs import intake
 from analytics.logs.meaning.mapping import Answers
 from analytics.logs.reading.staging import Question
-from analytics.logs.storage import tables
 from analytics.logs.store import Store
+from tests.soak.badinputs import FOREIGN
+from tests.soak.database import held
 from tests.soak.figures import Figure
 from tests.soak.forked import Forks, forked, fresh
 from tests.soak.mutants import FORMATS, mutant
@@ -26,7 +27,6 @@ _REAL_EVERY = 101  # no multiple of the number of formats
 _CONTROL, _CONTROL_ROWS, _MORE = "control", 10, " and more"
 _OTHER_FORM = "Load it into another dataset"
 _BAD = Path(__file__).parents[1] / "badinputs"
-_FOREIGN = ("Traceback", "/tmp", "pyarrow", "Arrow", "polars", "Exception", "Error(", "rows.parquet", "errno")  # noqa: S108
 
 
 @dataclass(slots=True)
@@ -195,30 +195,17 @@ def _judge(text: str, run: Run) -> None:
     """Nothing of ours may stand in a text for people, and no reader may have been surprised."""
     if "reference " in text:
         run.fault("reader died", text)
-    if any(foreign in text for foreign in _FOREIGN):
+    if any(foreign in text for foreign in FOREIGN):
         run.fault("text", text)
-
-
-def _held(store: Store, dataset: str) -> int:
-    """Rows that the files of a dataset brought: calls, or decisions, and grades."""
-    with store.cursor() as cursor:
-        known = cursor.execute("SELECT form FROM datasets WHERE name = ?", [dataset]).fetchone()
-        forms = {known[0], "grades"} if known else set()
-        held = 0
-        for form in forms:
-            table = tables.of(cursor, dataset, form)
-            found = cursor.execute("SELECT count(*) FROM query_table($table)", {"table": table}).fetchone()
-            held += found[0] if found else 0
-        return held
 
 
 def _whole(store: Store, run: Run, *, of: tuple[str, ...]) -> None:
     """The database answers, and its datasets hold the rows that were acknowledged."""
     try:
         for name in of:
-            rows, held = run.rows[name], _held(store, name)
-            if held != rows:
-                run.fault("counts", f"{name} holds {held} rows, not {rows}")
-                run.rows[name] = held
+            rows, found = run.rows[name], held(store, name)
+            if found != rows:
+                run.fault("counts", f"{name} holds {found} rows, not {rows}")
+                run.rows[name] = found
     except Exception:  # noqa: BLE001 - whatever it is, the database did not answer
         run.fault("database", f"{traceback.format_exc(limit=-2)}")

@@ -130,7 +130,8 @@ def _one(store: Store, folder: Path, content: str, *, family: str, ids: tuple[in
     answers = Answers(dialect=GRADES) if name == GRADES else Answers()
     inspection = intake.inspect(source, name=source.name, answers=answers, workdir=store.staging, keep=True)
     mapping = inspection.proposal.mapping
-    arrival = intake.arrived(inspection, mapping, intake.convert(inspection, mapping), answers=answers)
+    converted = intake.convert(inspection, mapping)
+    arrival = intake.arrived(inspection, mapping, converted, answers=answers, stated={})
     shutil.copyfile(arrival.typed, folder / _TYPED)
     shutil.copyfile(inspection.folder / "raw", folder / _RAW)
     inspection.discard()

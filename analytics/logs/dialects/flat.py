@@ -297,8 +297,8 @@ def _match(export: Export) -> Callable[[str], Match | None]:
 # Fields that functions of a tool may give although no path leads to them.
 _COMPUTED = (
     "request_id", "call_id", "unit_id", "ts", "model", "effort", "input_tokens", "output_tokens",
-    "reasoning_tokens", "cached_tokens", "service_tier", "cost_usd", "latency_s", "ttft_s", "status", "cache_hit",
-    "correct", "correct_source", "confidence", "prompt", "answer",
+    "reasoning_tokens", "cached_tokens", "service_tier", "cost_usd", "latency_s", "ttft_s", "status",
+    "cache_hit", "correct", "correct_source", "confidence", "prompt", "answer",
 )  # fmt: skip
 
 

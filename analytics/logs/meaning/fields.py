@@ -136,14 +136,8 @@ def _within(values: pl.Series, low: Any, high: Any) -> bool:
     """Whether all known values are finite and from ``low`` to ``high``, both included."""
     if values.dtype.is_float() and not values.is_finite().all():
         return False
-    if values.dtype.is_temporal():  # as whole numbers: Polars panics at times past its own calendar
-        values, low, high = values.to_physical(), _micros(low), _micros(high)
     least, most = values.min(), values.max()
     return least is None or bool(least >= low and (high is None or most <= high))
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1)) // timedelta(microseconds=1)  # noqa: DTZ001  # naive UTC
 
 
 def _text(text: pl.Series, _: Reading) -> Field:

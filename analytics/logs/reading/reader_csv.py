@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from analytics.errors import SchemaError
 from analytics.logs.dialects.dialect import Dialect, plain
+from analytics.logs.reading.column_names import check_names
 from analytics.logs.reading.csv_feed import Feed
 from analytics.logs.reading.flat_rows import FlatRows
 from analytics.logs.reading.lines import Lines
@@ -223,28 +224,6 @@ def _table(names: list[str], delimiter: str, known: Known, tally: Tally, tool: D
         f"only the {len(chosen)} with known names were read."
     )
     return Table(names, chosen, delimiter)
-
-
-def check_names(names: list[str]) -> None:
-    """Refuse two columns of one name.
-
-    Raises:
-        SchemaError: Two names are equal, or differ only in case.
-    """
-    seen: dict[str, int] = {}
-    for place, name in enumerate(names):
-        first = seen.setdefault(name.casefold(), place)
-        if first == place:
-            continue
-        if names[first] == name:
-            raise SchemaError(
-                f'Column "{shown(name)}" appears twice (columns {first + 1} and {place + 1}). '
-                "Rename or remove one of them; nothing was loaded."
-            )
-        raise SchemaError(
-            f'"{shown(names[first])}" and "{shown(name)}" differ only in case '
-            f"(columns {first + 1} and {place + 1}). Rename one of them; nothing was loaded."
-        )
 
 
 def _batches(feed: Feed, table: Table, tally: Tally) -> Iterator[tuple[list[int], list[list[str]]]]:

@@ -189,7 +189,8 @@ def read_json(
                 progress(tally.read)
     except RecursionError:
         raise SchemaError(
-            f"JSON nested too deeply: more than {LIMITS.nesting} levels. Nothing was loaded."
+            f"JSON nested too deeply: more than {LIMITS.nesting} levels at line {stream.line():,}. "
+            "Nothing was loaded. Write one flat object per request."
         ) from None
     except json.JSONDecodeError:
         whole = f"{number:,} record{'' if number == 1 else 's'}"

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from analytics.errors import SchemaError
 from analytics.logs.dialects.dialect import Dialect, record_names
+from analytics.logs.reading.column_names import check_names
 from analytics.logs.reading.flat_rows import FlatRows, plain_text
-from analytics.logs.reading.reader_csv import check_names
 from analytics.logs.reading.records import Records, chosen_tool, refuse_none
 from analytics.logs.reading.rows import RowsFile, Tally
 from analytics.logs.reading.staging import LIMITS
@@ -27,11 +27,12 @@ Progress = Callable[[int], None]
 _BATCH = 16_384
 _DAMAGE = (pa.ArrowException, OSError, ValueError, TypeError, KeyError)
 _UUID_BYTES = 16
+_YEAR_1_S, _YEAR_10000_S = -62_135_596_800, 253_402_300_800
 _NO_ROWS = "The Parquet file has no rows. Nothing was loaded. Export it again."
 
 
 class NotPlainError(ValueError):
-    """A text of a Parquet file holds a NUL character: its rows have to be copied, and some rejected."""
+    """A text of a Parquet file holds a NUL character, or a time no calendar year: rows have to be copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,16 @@ def has_nul(column: pa.Array) -> bool:
     if texts is None or b"\0" not in texts.to_pybytes():
         return False
     return bool(pc.any(pc.match_substring(column, "\0")).as_py())
+
+
+def has_no_year(column: pa.Array) -> bool:
+    """Whether a time of a column is outside of the years 1 to 9999, at which Polars and DuckDB stop."""
+    if not pa.types.is_timestamp(column.type):
+        return False
+    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[column.type.unit]
+    found = pc.min_max(column.cast(pa.timestamp(column.type.unit)).cast(pa.int64())).as_py()
+    least, most = found["min"], found["max"]
+    return least is not None and (least < _YEAR_1_S * per_second or most >= _YEAR_10000_S * per_second)
 
 
 def _table_rows(
@@ -286,7 +297,7 @@ def text_column(column: pa.Array) -> pa.Array:
 
 def _iso(column: pa.Array) -> pa.Array:
     """Times as ISO text in UTC, with no more digits than they have."""
-    for unit in ("s", "us", "ns"):
+    for unit in ("s", "us", "ns", column.type.unit):  # the last where no other has room for it
         try:
             # Arrow keeps zoned times in UTC: dropping the zone leaves UTC.
             text = column.cast(pa.timestamp(column.type.unit)).cast(pa.timestamp(unit)).cast(pa.string())

@@ -126,7 +126,7 @@ def _bounded(chunks: Iterator[bytes], packed_bytes: int) -> Iterator[bytes]:
         if size > LIMITS.decompressed_bytes:
             limit = f"{LIMITS.decompressed_bytes / 1e6:,.0f} MB"
         elif size > _RATIO_FROM and size > LIMITS.ratio * packed_bytes:
-            limit = f"{LIMITS.ratio} times its compressed size ({packed_bytes / 1e6:,.1f} MB)"
+            limit = f"{LIMITS.ratio} times its compressed size ({packed_bytes:,} bytes)"
         else:
             yield chunk
             continue

@@ -8,7 +8,14 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
-from analytics.logs.reading.reader_parquet import NotPlainError, damage, has_nul, opened, text_column
+from analytics.logs.reading.reader_parquet import (
+    NotPlainError,
+    damage,
+    has_no_year,
+    has_nul,
+    opened,
+    text_column,
+)
 from analytics.logs.reading.staging import ROWS, Staged
 
 BATCH = 200_000
@@ -56,7 +63,7 @@ def _own(staged: Staged, positions: Sequence[int], size: int, checked: bool) -> 
         for batch in file.iter_batches(size, columns=wanted, use_threads=True):
             if checked:
                 batch.validate(full=True)
-                if any(has_nul(column) for column in batch.columns):
+                if any(has_nul(column) or has_no_year(column) for column in batch.columns):
                     raise NotPlainError
             lines = pl.Series("line", range(done + 1, done + batch.num_rows + 1), pl.Int64)
             columns = [

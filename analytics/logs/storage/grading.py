@@ -108,12 +108,10 @@ def taken_back(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
     """Let a dataset's answers have the grades that the log itself gave them."""
     form, key = catalogue.require(cursor, dataset), catalogue.key(cursor, dataset)
     held = set(tables.columns(cursor, form, key))
-    table = tables.name(form, key)
     logged = [name for name in _CHANGED[form] if f"{name}_logged" in held]
     if logged:
-        cursor.execute(f"UPDATE {table} SET {', '.join(f'{name} = {name}_logged' for name in logged)}")  # noqa: S608
-        for name in logged:
-            cursor.execute(f"ALTER TABLE {table} DROP COLUMN {name}_logged")
+        values = {name: f"{name}_logged" for name in logged}
+        tables.drop_columns(cursor, form, key, values.values(), values=values)
 
 
 def applied(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:

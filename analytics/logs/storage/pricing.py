@@ -105,8 +105,8 @@ def taken_back(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
             f"""UPDATE {table} SET {side.prefix}cost_usd = {kept}, {side.source} = 'logged'
                 WHERE {kept} IS NOT NULL"""  # noqa: S608 - our own names only
         )
-        cursor.execute(f"ALTER TABLE {table} DROP COLUMN {kept}")
     if sides:
+        tables.drop_columns(cursor, form, key, [f"{side.prefix}cost_usd_logged" for side in sides], values={})
         _summed_up(cursor, form, key)
 
 

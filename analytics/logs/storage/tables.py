@@ -5,7 +5,7 @@ dataset's table and the empty one together, by name, so that absent columns are 
 while a stored column of nulls takes its time at every load. No name of a dataset is ever part of a query.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import duckdb
 
@@ -77,6 +77,31 @@ def ready(cursor: duckdb.DuckDBPyConnection, form: Form, key: int, present: Iter
         cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM {table}_narrow")  # noqa: S608 - our own names
         cursor.execute(f"DROP TABLE {table}_narrow")
     return table
+
+
+def drop_columns(
+    cursor: duckdb.DuckDBPyConnection, form: Form, key: int, gone: Iterable[str], *, values: Mapping[str, str]
+) -> None:
+    """Drop columns of a dataset's table, the values of some of which others get.
+
+    The table is written anew: a column that is dropped from a table with a check leaves a log file that
+    DuckDB 2.0.0 cannot replay, should the process be killed before the next checkpoint.
+
+    Args:
+        cursor: Inside a transaction.
+        form: Of the table.
+        key: Number of the dataset.
+        gone: Columns to drop.
+        values: Column that stays -> the one whose values it gets.
+    """
+    table, dropped = name(form, key), set(gone)
+    left = [column for column in columns(cursor, form, key) if column not in dropped]
+    cursor.execute(f"ALTER TABLE {table} RENAME TO {table}_wide")
+    fields = ", ".join(_field(form, column) for column in TABLES[form] if column.name in left)
+    cursor.execute(f"CREATE TABLE {table} ({fields})")
+    selected = ", ".join(f"{values.get(column, column)} AS {column}" for column in left)
+    cursor.execute(f"INSERT INTO {table} BY NAME SELECT {selected} FROM {table}_wide ORDER BY rowid")  # noqa: S608
+    cursor.execute(f"DROP TABLE {table}_wide")
 
 
 def drop(cursor: duckdb.DuckDBPyConnection, form: Form, key: int) -> None:
