@@ -20,7 +20,7 @@ import polars as pl
 from analytics import machine_output
 from analytics.commands import flags, opening
 from analytics.commands.logs import report_lines
-from analytics.commands.outcome import InputError, Outcome, count, percent, table
+from analytics.commands.outcome import UNKNOWN, InputError, Outcome, count, percent, table
 from analytics.logs import joining
 from analytics.logs.joining import RULES, Joined
 from analytics.logs.reading.staging import shown
@@ -123,8 +123,8 @@ def _graders(store: Store, dataset: str) -> Outcome:
     rows = [
         [
             row["grader"] or UNNAMED,
-            row["source"] or "-",
-            "no" if row["rank"] is None else f"{order.index(row['grader']) + 1}",
+            row["source"] or UNKNOWN,
+            UNKNOWN if row["rank"] is None else f"{order.index(row['grader']) + 1}",
             count(row["grades"]),
             count(row["matched"]),
             count(row["answers"]),
@@ -135,7 +135,7 @@ def _graders(store: Store, dataset: str) -> Outcome:
         for row in found.iter_rows(named=True)
     ]
     header = (
-        *("grader", "kind", "counts", "grades", "matched", "answers", "mean", "graded by both"),
+        *("grader", "kind", "place", "grades", "matched", "answers", "mean", "graded by both"),
         "agrees with log",
     )
     text = f"{table(header, rows, texts=2)}\nOrder: {', '.join(shown(name) for name in names)}\n{RULES}"
@@ -147,9 +147,11 @@ def _silent(found: pl.DataFrame, dataset: str, order: list[str]) -> tuple[str, .
     if not names:
         return ()
     listed = ", ".join(shown(name) for name in names)
-    wanted = quote(",".join([*order, names[0]]))
+    wanted = ",".join(shown(name) for name in order)
     verb = "does" if len(names) == 1 else "do"
-    return (f"{listed} {verb} not count: tiertune graders {quote(dataset)} --order {wanted}",)
+    return (
+        f"{listed} {verb} not count. Say who does: tiertune graders {quote(dataset)} --order {wanted},GRADER",
+    )
 
 
 def _match_lines(item: Joined) -> list[str]:

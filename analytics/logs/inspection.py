@@ -13,6 +13,7 @@ from analytics.logs.meaning.look import Look
 from analytics.logs.meaning.mapping import Answers, Mapping, Proposal, proposal, signature
 from analytics.logs.reading import child
 from analytics.logs.reading.staging import LIMITS, Staged, restored
+from analytics.logs.reports import OpenQuestionsError
 from analytics.logs.storage.kept import RAW
 
 Progress = Callable[[int, str], None]
@@ -116,6 +117,22 @@ def inspect(
         mapping = Mapping.from_json(saved) if saved else None
         proposed = proposal(staged, looked.profiles, saved=mapping, overrides=answers)
         return Inspection(staged, looked, proposed, folder, answers)
+
+
+def require_settled(inspection: Inspection) -> None:
+    """Refuse to go on while a file leaves something open or gives nothing.
+
+    Raises:
+        OpenQuestionsError: Something must be answered first.
+        SchemaError: Nothing can be loaded by the proposed mapping.
+    """
+    proposed = inspection.proposal
+    if inspection.staged.questions:  # what the values look like is not known before the encoding is
+        raise OpenQuestionsError(inspection.staged.questions)
+    if proposed.refusal:
+        raise SchemaError(proposed.refusal)
+    if proposed.questions:
+        raise OpenQuestionsError(proposed.questions)
 
 
 def _require_space(path: Path, folder: Path) -> None:

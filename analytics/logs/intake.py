@@ -1,27 +1,35 @@
 """From a log file to rows in the store: inspect, convert, load. Files are parsed in a child process."""
 
-import contextlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from analytics.errors import SchemaError
-from analytics.logs.inspection import Cancel, Inspection, Progress, inspect, removed_on_failure, time_limit_s
+from analytics.logs.inspection import (
+    Cancel,
+    Inspection,
+    Progress,
+    inspect,
+    removed_on_failure,
+    require_settled,
+    time_limit_s,
+)
 from analytics.logs.meaning.convert import TYPED, Converted
 from analytics.logs.meaning.mapping import Answers, Mapping, signature
 from analytics.logs.prices import Overrides, price
 from analytics.logs.reading import child
 from analytics.logs.reading.child import Cancelled
-from analytics.logs.reading.staging import LIMITS, PLACES, Problem, Staged, restored, shown
+from analytics.logs.reading.staging import LIMITS, PLACES, Problem, Staged, restored
 from analytics.logs.reports import (
     REJECTED_SHARE,
     FileReport,
     ManyRejectsError,
     OpenQuestionsError,
+    named,
     refuse_many_rejects,
     summary,
     unpriced_note,
@@ -329,37 +337,7 @@ def _prepared(
     return inspection, converted
 
 
-def require_settled(inspection: Inspection) -> None:
-    """Refuse to go on while a file leaves something open or gives nothing.
-
-    Raises:
-        OpenQuestionsError: Something must be answered first.
-        SchemaError: Nothing can be loaded by the proposed mapping.
-    """
-    proposed = inspection.proposal
-    if inspection.staged.questions:  # what the values look like is not known before the encoding is
-        raise OpenQuestionsError(inspection.staged.questions)
-    if proposed.refusal:
-        raise SchemaError(proposed.refusal)
-    if proposed.questions:
-        raise OpenQuestionsError(proposed.questions)
-
-
 def remember(store: Store, inspection: Inspection, answers: Answers) -> None:
     """Keep a mapping that the user had a say in for files with the same columns."""
     if answers.map or answers.set or answers.unit or answers.decimal or answers.dates:
         store.save_mapping(signature(inspection.staged.columns), inspection.proposal.mapping.to_json())
-
-
-@contextlib.contextmanager
-def named(name: str) -> Iterator[None]:
-    """Put the file's name before what is said of it."""
-    try:
-        yield
-    except OpenQuestionsError as error:
-        raise OpenQuestionsError(error.questions, name=name) from None
-    except ManyRejectsError as error:
-        text = f"{shown(name) or 'The file'}: {error}"
-        raise ManyRejectsError(text, error.problems, unit=error.unit, name=name) from None
-    except SchemaError as error:
-        raise SchemaError(f"{shown(name) or 'The file'}: {error}") from None

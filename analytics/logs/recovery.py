@@ -94,7 +94,7 @@ def sentence(found: Recovery) -> str:
         else "The database lacked files that had been loaded."
     )
     kept = f"{found.files:,} kept file{'' if found.files == 1 else 's'}"
-    told = f"{kept} with {found.rows:,} rows were loaded again."
+    told = f"{kept} with {found.rows:,} rows {'was' if found.files == 1 else 'were'} loaded again."
     gone = f" Not loaded: {'; '.join(found.lost)}" if found.lost else " Nothing is missing."
     return f"{start} {told}{gone}"
 

@@ -1,6 +1,7 @@
 """What became of a file, and the refusals that every file shares."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from analytics.errors import SchemaError
@@ -126,3 +127,17 @@ def unpriced_note(models: list[str]) -> list[str]:
     more = f" and {len(models) - _NAMED} more" if len(models) > _NAMED else ""
     names = ", ".join(models[:_NAMED])
     return [f"No price is known for {names}{more}: their costs stay unknown (--price MODEL=IN,OUT)."]
+
+
+@contextlib.contextmanager
+def named(name: str) -> Iterator[None]:
+    """Put the file's name before what is said of it."""
+    try:
+        yield
+    except OpenQuestionsError as error:
+        raise OpenQuestionsError(error.questions, name=name) from None
+    except ManyRejectsError as error:
+        text = f"{shown(name) or 'The file'}: {error}"
+        raise ManyRejectsError(text, error.problems, unit=error.unit, name=name) from None
+    except SchemaError as error:
+        raise SchemaError(f"{shown(name) or 'The file'}: {error}") from None

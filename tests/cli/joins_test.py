@@ -42,7 +42,7 @@ def test_what_is_printed_for_people(log: Shell) -> None:
     assert "grades.csv (csv): 4 read = 4 loaded + 0 rejected + 0 duplicates" in printed
     assert "2 of 4 grades are about no answer of the log: r9, r8" in printed
     assert "Of several grades by one grader for one answer the latest counts" in printed
-    assert "judge, people do not count: tiertune graders log --order log,judge" in log.err
+    assert "judge, people do not count. Say who does: tiertune graders log --order log,GRADER\n" in log.err
 
 
 def test_grades_reach_the_figures_once_their_grader_counts(log: Shell) -> None:

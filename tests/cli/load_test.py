@@ -142,7 +142,7 @@ def test_every_command_builds_a_lost_database_again_and_says_so(shell: Shell) ->
     shell.db.unlink()
     assert shell.json("datasets")["datasets"][0]["requests"] == 3
     assert shell.err == (
-        "The database lacked files that had been loaded. 1 kept file with 3 rows were loaded again. "
+        "The database lacked files that had been loaded. 1 kept file with 3 rows was loaded again. "
         "Nothing is missing.\n"
     )
     shell.text("datasets")
