@@ -43,7 +43,7 @@ def backup(options: argparse.Namespace) -> Outcome:
         raise InputError(f"{target} is a folder. Name a file in it.")
     if target.exists() and path.exists() and target.samefile(path):
         raise InputError(f"{target} is the database itself. Name another file.")
-    if target.exists() and not copies.is_database(target):
+    if target.exists() and (Store.in_use(target) or not copies.is_database(target)):
         raise InputError(f"{target} exists and is no backup. Name another file.")
     with opening.database(options) as store:
         store.backup(target)

@@ -51,6 +51,15 @@ def add_log(parser: argparse.ArgumentParser, *, pair: bool = True) -> None:
         chosen.add_argument("--strong", metavar="MODEL", help="label of the strong model")
 
 
+def add_keep(parser: argparse.ArgumentParser) -> None:
+    """The flag of commands that load files for good."""
+    parser.add_argument(
+        "--no-keep",
+        action="store_true",
+        help="keep no copy of the files, which a damaged database would be built again from",
+    )
+
+
 def add_answers(parser: argparse.ArgumentParser) -> None:
     """Flags that answer what the page would ask about a file."""
     group = parser.add_argument_group("answers about the files")

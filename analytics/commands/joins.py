@@ -40,6 +40,7 @@ def add_join(commands: Any) -> None:
         "--key", choices=joining.KEYS["calls"], help="id to join by (default: as the columns' names say)"
     )
     parser.add_argument("--grader", metavar="NAME", help="who or what graded, for the whole file")
+    flags.add_keep(parser)
     flags.add_answers(parser)
 
 
@@ -64,7 +65,7 @@ def join(options: argparse.Namespace) -> Outcome:
         options.set.append(("grader", options.grader))
     files, notes = opening.log_files(options.files)
     done = []
-    with opening.dataset(options, options.dataset) as store:
+    with opening.dataset(options, options.dataset, keep=not options.no_keep) as store:
         for path in files:
             with opening.progress() as told:
                 done.append(

@@ -39,11 +39,7 @@ def add_load(commands: Any) -> None:
     parser.add_argument(
         "--rejects", type=Path, metavar="FILE", help="write rejected and changed records there, as CSV"
     )
-    parser.add_argument(
-        "--no-keep",
-        action="store_true",
-        help="keep no copy of the files, which a damaged database would be built again from",
-    )
+    flags.add_keep(parser)
     flags.add_answers(parser)
 
 

@@ -100,8 +100,8 @@ def database(options: argparse.Namespace, *, keep: bool = True) -> Iterator[Stor
 
 
 @contextlib.contextmanager
-def dataset(options: argparse.Namespace, name: str) -> Iterator[Store]:
-    """The database of a command about one dataset that must be in it.
+def dataset(options: argparse.Namespace, name: str, *, keep: bool = True) -> Iterator[Store]:
+    """The database of a command about one dataset that must be in it, see ``database``.
 
     Raises:
         InputError: There is none of this name.
@@ -109,7 +109,7 @@ def dataset(options: argparse.Namespace, name: str) -> Iterator[Store]:
     path = flags.database(options)
     if not Store.exists(path):
         raise InputError(f"There is no dataset named {shown(name)}: the database {path} does not exist.")
-    with database(options) as store:
+    with database(options, keep=keep) as store:
         found = store.datasets()["name"].to_list()
         if name not in found:
             listed = ", ".join(shown(item) for item in found) or "none"

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import data
 from analytics.commands import flags, hosting, opening
 from analytics.commands.outcome import InputError
+from analytics.logs.storage import kept
 from analytics.logs.store import Store
 
 PORT = 8501
@@ -28,6 +29,7 @@ def add_serve(commands: Any) -> None:
     )
     parser.add_argument("log", nargs="*", metavar="LOG", help="dataset to show, or files to load first")
     parser.add_argument("--port", type=flags.port, default=PORT, help=f"default: {PORT}")
+    flags.add_keep(parser)
     hosting.add_hosting(parser)
     flags.add_answers(parser)
 
@@ -43,7 +45,7 @@ def serve(options: argparse.Namespace) -> None:
     hosting.checked(options)
     _free(options.host, options.port)
     path = flags.database(options)
-    with opening.database(options) as store:
+    with opening.database(options, keep=not options.no_keep) as store:
         dataset = _shown(store, options)
     address = f"http://{hosting.reached(options)}:{options.port}"
     address += f"/?dataset={quote(dataset, safe='')}" if dataset else ""
@@ -64,6 +66,7 @@ def serve(options: argparse.Namespace) -> None:
         f"--server.port={options.port}",
     ]
     told = os.environ | {"TIERTUNE_DB": str(path)} | hosting.environment(options)
+    told |= {kept.SWITCH: "0"} if options.no_keep else {}
     os.execve(sys.executable, command, told)  # noqa: S606 - no shell wanted
 
 

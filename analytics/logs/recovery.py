@@ -94,7 +94,8 @@ def sentence(found: Recovery) -> str:
         else "The database lacked files that had been loaded."
     )
     kept = f"{found.files:,} kept file{'' if found.files == 1 else 's'}"
-    told = f"{kept} with {found.rows:,} rows {'was' if found.files == 1 else 'were'} loaded again."
+    rows = f"{found.rows:,} row{'' if found.rows == 1 else 's'}"
+    told = f"{kept} with {rows} {'was' if found.files == 1 else 'were'} loaded again."
     gone = f" Not loaded: {'; '.join(found.lost)}" if found.lost else " Nothing is missing."
     return f"{start} {told}{gone}"
 

@@ -50,14 +50,23 @@ def rejects(
     return pl.DataFrame(rows, _FRAME, orient="row")
 
 
-def reported(report: FileReport, path: Path, *, encoding: str | None, workdir: Path) -> pl.DataFrame:
-    """``rejects`` of a file that was loaded, with the lines of the file where it has lines."""
-    found = originals(path, report.problems, encoding=encoding, workdir=workdir) if _by_line(report) else {}
+def reported(
+    report: FileReport, path: Path, *, encoding: str | None, workdir: Path, trusted: bool = False
+) -> pl.DataFrame:
+    """``rejects`` of a file that was loaded, with its lines where it has any; see ``originals``."""
+    found: dict[int, str] = {}
+    if PLACES[report.format] == LINE:
+        found = originals(path, report.problems, encoding=encoding, workdir=workdir, trusted=trusted)
     return rejects(report.file, report.problems, rejected=report.rejected, originals=found)
 
 
 def originals(
-    path: Path, problems: Sequence[Problem], *, encoding: str | None, workdir: Path
+    path: Path,
+    problems: Sequence[Problem],
+    *,
+    encoding: str | None,
+    workdir: Path,
+    trusted: bool = False,
 ) -> dict[int, str]:
     """The lines of a text file that problems are about, read in a child process; none if that fails.
 
@@ -66,6 +75,7 @@ def originals(
         problems: By line.
         encoding: Of the text, where the user said it.
         workdir: Private folder in which one is made for this.
+        trusted: Whether it is one of our own kept files.
     """
     if not problems:
         return {}
@@ -79,6 +89,7 @@ def originals(
                 "folder": str(folder),
                 "numbers": [problem.line for problem in problems],
                 "encoding": encoding,
+                "trusted": trusted,
             },
             folder=folder,
             seconds=time_limit_s(path.stat().st_size),
@@ -88,7 +99,3 @@ def originals(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return {int(number): text for number, text in found.items()}
-
-
-def _by_line(report: FileReport) -> bool:
-    return PLACES[report.format] == LINE

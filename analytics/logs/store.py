@@ -128,6 +128,11 @@ class Store:
         target = path.expanduser().resolve()
         return target.exists() or _recipe_path(target).exists()
 
+    @staticmethod
+    def in_use(path: Path) -> bool:
+        """Whether the file at ``path`` is a database that was worked with, and so no mere copy of one."""
+        return _recipe_path(path.resolve()).exists()
+
     def __enter__(self) -> Self:
         return self
 

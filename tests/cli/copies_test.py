@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -10,6 +12,7 @@ from first_layout import FIRST
 from shell import Shell
 
 from analytics.logs.storage import copies, migration
+from analytics.logs.store import Store
 
 HEADER = "request_id,task_category,model,confidence,correct,cost_usd\n"
 
@@ -165,6 +168,63 @@ def test_files_of_other_kinds_are_refused(backed_up: Shell) -> None:
     assert state(backed_up) == before
 
 
+def test_both_are_refused_while_another_has_the_database_open(backed_up: Shell) -> None:
+    with Store.open(backed_up.db):
+        for words in (("restore", "copy.duckdb"), ("backup", "other.duckdb")):
+            assert f"(process {os.getpid()}) has this database open" in backed_up.refused(*words)
+    assert requests(backed_up) == {"one": 2, "two": 3}
+
+
+# Ends the process, as a kill would, at the n-th call of a step of the exchange.
+KILLED = """
+import os, sys
+from pathlib import Path
+from analytics.logs.storage import copies
+
+step, at = sys.argv[1], int(sys.argv[2])
+owner = copies if step.startswith("_") else Path
+real, calls = getattr(owner, step), []
+
+def ending(*given, **options):
+    if owner is copies or "logs.duckdb" in str(given[-1]):
+        calls.append(given)
+    if len(calls) == at:
+        os._exit(9)
+    return real(*given, **options)
+
+setattr(owner, step, ending)
+copies.restore(Path("logs.duckdb"), Path("copy.duckdb"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "at", "left"),
+    [
+        ("_linked", 1, {"one": 2, "two": 3}),
+        ("_linked", 3, {"one": 2, "two": 3}),
+        ("_synced", 1, {"one": 2, "two": 3}),
+        ("replace", 1, {"one": 2, "two": 3}),
+        ("_synced", 2, {"one": 2}),
+    ],
+)
+def test_a_restore_that_is_killed_leaves_one_of_both_whole(
+    backed_up: Shell, step: str, at: int, left: dict[str, int]
+) -> None:
+    root = str(Path(copies.__file__).parents[3])
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, step, str(at)],
+        cwd=backed_up.folder,
+        env=os.environ | {"PYTHONPATH": root},
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode == 9, killed.stderr
+    assert requests(backed_up) == left
+    assert backed_up.err == ""
+    backed_up.json("restore", "copy.duckdb")
+    assert requests(backed_up) == {"one": 2}
+
+
 def test_neither_command_touches_the_database_itself(backed_up: Shell) -> None:
     before = state(backed_up)
     os.link(backed_up.db, backed_up.folder / "second name.duckdb")
@@ -181,6 +241,8 @@ def test_neither_command_touches_the_database_itself(backed_up: Shell) -> None:
 def test_a_backup_replaces_an_earlier_one_and_nothing_else(backed_up: Shell) -> None:
     assert backed_up.json("backup", "copy.duckdb")["datasets"] == ["one", "two"]
     assert "is no backup" in backed_up.refused("backup", "one.csv")
+    backed_up.text("load", "one.csv", "--db", "other.duckdb")
+    assert "is no backup" in backed_up.refused("backup", "other.duckdb")
     assert "is a folder" in backed_up.refused("backup", ".")
     assert (
         "does not exist"

@@ -139,7 +139,12 @@ def staged_file(
 
 
 def original_lines(
-    path: Path, folder: Path, *, numbers: Iterable[int], encoding: str | None = None
+    path: Path,
+    folder: Path,
+    *,
+    numbers: Iterable[int],
+    encoding: str | None = None,
+    trusted: bool = False,
 ) -> dict[int, str]:
     """Lines of a text file as they stand in it, by number; a long one is cut.
 
@@ -148,8 +153,9 @@ def original_lines(
         folder: A private, empty folder.
         numbers: Of the lines wanted, from 1.
         encoding: Of the text, where the user said it.
+        trusted: Whether it is one of our own kept files.
     """
-    content = sniff.content(path, folder)
+    content = sniff.content(path, folder, trusted=trusted)
     if content.head.startswith(_MAGIC):
         return {}
     wanted, found, room = sorted(set(numbers)), {}, _ORIGINALS

@@ -125,6 +125,7 @@ def _lines(payload: dict[str, Any], _progress: Progress) -> Any:
         Path(payload["folder"]),
         numbers=payload["numbers"],
         encoding=payload["encoding"],
+        trusted=payload["trusted"],
     )
 
 

@@ -158,6 +158,8 @@ def _require_alone(source: Path, target: Path) -> None:
     """
     if not source.is_file():
         raise SchemaError(f"There is no file {source}.")
+    if not os.access(source, os.R_OK):
+        raise SchemaError(f"{source} cannot be read. Check who may read it.")
     if target.exists() and source.samefile(target):
         raise SchemaError(f"{source} is the database itself. Name a file that tiertune backup wrote.")
     if source.with_name(f"{source.name}.wal").exists():
