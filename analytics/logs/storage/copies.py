@@ -280,7 +280,7 @@ def _copied(source: Path, target: Path) -> None:
         source.open("rb") as content,
         open(target, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as place,
     ):
-        shutil.copyfileobj(content, place, 4 << 20)
+        shutil.copyfileobj(content, place)
         place.flush()
         os.fsync(place.fileno())
 
