@@ -44,9 +44,9 @@ def backup(options: argparse.Namespace) -> Outcome:
         raise InputError(f"{target} is a folder. Name a file in it.")
     if target.exists() and path.exists() and target.samefile(path):
         raise InputError(f"{target} is the database itself. Name another file.")
-    if target.exists() and (Store.in_use(target) or not copies.is_database(target)):
-        raise InputError(f"{target} exists and is no backup. Name another file.")
     with opening.database(options) as store:
+        if target.exists() and (Store.in_use(target) or not copies.is_backup(target, store.staging)):
+            raise InputError(f"{target} exists and is no backup. Name another file.")
         store.backup(target)
         names = store.datasets()["name"].to_list()
     size = target.stat().st_size

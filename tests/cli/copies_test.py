@@ -244,7 +244,14 @@ def test_neither_command_touches_the_database_itself(backed_up: Shell) -> None:
 
 def test_a_backup_replaces_an_earlier_one_and_nothing_else(backed_up: Shell) -> None:
     assert backed_up.json("backup", "copy.duckdb")["datasets"] == ["one", "two"]
-    assert "is no backup" in backed_up.refused("backup", "one.csv")
+    with duckdb.connect(backed_up.folder / "theirs.duckdb") as connection:
+        connection.execute("CREATE TABLE precious AS SELECT 42 AS answer")
+    backed_up.text("load", "two.csv", "--db", "prod.duckdb")
+    (backed_up.folder / "cut.duckdb").write_bytes((backed_up.folder / "copy.duckdb").read_bytes()[:9000])
+    for name in ("one.csv", "theirs.duckdb", "prod.duckdb", "cut.duckdb"):
+        before = (backed_up.folder / name).read_bytes()
+        assert "is no backup" in backed_up.refused("backup", name)
+        assert (backed_up.folder / name).read_bytes() == before
     backed_up.text("load", "one.csv", "--db", "other.duckdb")
     assert "is no backup" in backed_up.refused("backup", "other.duckdb")
     assert "is a folder" in backed_up.refused("backup", ".")

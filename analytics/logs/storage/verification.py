@@ -77,6 +77,20 @@ def verified(path: Path, folder: Path, *, progress: Callable[[int], None]) -> li
         raise SchemaError(_said(error)) from None
 
 
+def layout(path: Path, folder: Path) -> int | None:
+    """The layout of a database of ours, which is only looked at; None if it is none, or cannot be opened.
+
+    Args:
+        path: Of the file.
+        folder: Private folder for what is spilled.
+    """
+    try:
+        with connected(path, folder, folder, read_only=True) as connection:
+            return migration.layout(connection)
+    except (duckdb.Error, ForeignError):
+        return None
+
+
 def _said(error: duckdb.Error) -> str:
     text = str(error)
     if "newer version of DuckDB" in text or "with version number" in text:
