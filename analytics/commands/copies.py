@@ -15,6 +15,7 @@ from typing import Any
 
 from analytics.commands import flags, opening
 from analytics.commands.outcome import InputError, Outcome, count
+from analytics.logs import recovery
 from analytics.logs.reading.staging import shown
 from analytics.logs.storage import copies
 from analytics.logs.store import Store
@@ -43,9 +44,9 @@ def backup(options: argparse.Namespace) -> Outcome:
         raise InputError(f"{target} is a folder. Name a file in it.")
     if target.exists() and path.exists() and target.samefile(path):
         raise InputError(f"{target} is the database itself. Name another file.")
-    if target.exists() and (Store.in_use(target) or not copies.is_database(target)):
-        raise InputError(f"{target} exists and is no backup. Name another file.")
     with opening.database(options) as store:
+        if target.exists() and (Store.in_use(target) or not copies.is_backup(target, store.staging)):
+            raise InputError(f"{target} exists and is no backup. Name another file.")
         store.backup(target)
         names = store.datasets()["name"].to_list()
     size = target.stat().st_size
@@ -62,8 +63,8 @@ def restore(options: argparse.Namespace) -> Outcome:
     path = flags.database(options)
     with opening.progress() as told:
         found = copies.restore(path, options.file, progress=told)
-    with opening.database(options):  # writes down what it consists of
-        pass
+    with opening.database(options) as store:  # writes down what it consists of
+        recovery.dismissed(store)  # what a backup tells of an earlier recovery is of another database
     aside = None if found.aside is None else path.resolve().with_name(found.aside)
     files = sum(len(one.file_ids) for one in found.datasets)
     lines = [f"Restored {path} from {options.file}:"]

@@ -60,8 +60,8 @@ def add_keep(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_answers(parser: argparse.ArgumentParser) -> None:
-    """Flags that answer what the page would ask about a file."""
+def add_answers(parser: argparse.ArgumentParser, *, grades: bool = False) -> None:
+    """Flags that answer what the page would ask about a file; fewer about one of grades."""
     group = parser.add_argument_group("answers about the files")
     group.add_argument(
         "--map",
@@ -94,6 +94,16 @@ def add_answers(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--decimal", choices=[".", ","], help="decimal mark of numbers")
     group.add_argument("--dates", choices=["dmy", "mdy", "ymd"], help="order of day, month and year")
     group.add_argument(
+        "--accept-rejects", action="store_true", help="load a file although more than 10%% of it is rejected"
+    )
+    if grades:
+        parser.set_defaults(ladder=[], price=[], missing="escalate")
+    else:
+        _add_answers_on_models(group)
+
+
+def _add_answers_on_models(group: Any) -> None:
+    group.add_argument(
         "--ladder",
         action="append",
         default=[],
@@ -114,9 +124,6 @@ def add_answers(parser: argparse.ArgumentParser) -> None:
         choices=["escalate", "keep", "exclude"],
         default="escalate",
         help="what a request without a confidence does (default: escalate)",
-    )
-    group.add_argument(
-        "--accept-rejects", action="store_true", help="load a file although more than 10%% of it is rejected"
     )
 
 

@@ -41,7 +41,7 @@ def add_join(commands: Any) -> None:
     )
     parser.add_argument("--grader", metavar="NAME", help="who or what graded, for the whole file")
     flags.add_keep(parser)
-    flags.add_answers(parser)
+    flags.add_answers(parser, grades=True)
 
 
 def add_graders(commands: Any) -> None:

@@ -14,6 +14,7 @@ from shell import Shell
 from analytics.logs.storage import copies, migration
 from analytics.logs.store import Store
 
+MAPPING = '{"form": "calls", "dialect": "call_level", "columns": {"model": ["model"]}}'
 HEADER = "request_id,task_category,model,confidence,correct,cost_usd\n"
 
 
@@ -99,6 +100,9 @@ def test_it_comes_back_whatever_the_database_is_like(backed_up: Shell, how: str)
 def test_a_backup_of_the_first_layout_is_brought_up_to_this_one(shell: Shell) -> None:
     with duckdb.connect(shell.folder / "old.duckdb") as connection:
         connection.execute(FIRST)
+        # Every mapping that was ever written said at least this.
+        connection.execute("UPDATE files SET mapping = $mapping", {"mapping": MAPPING})
+        connection.execute("UPDATE mappings SET mapping = $mapping", {"mapping": MAPPING})
     before = (shell.folder / "old.duckdb").read_bytes()
     found = shell.json("restore", "old.duckdb")
     assert [(one["name"], one["rows"]) for one in found["datasets"]] == [
@@ -240,7 +244,14 @@ def test_neither_command_touches_the_database_itself(backed_up: Shell) -> None:
 
 def test_a_backup_replaces_an_earlier_one_and_nothing_else(backed_up: Shell) -> None:
     assert backed_up.json("backup", "copy.duckdb")["datasets"] == ["one", "two"]
-    assert "is no backup" in backed_up.refused("backup", "one.csv")
+    with duckdb.connect(backed_up.folder / "theirs.duckdb") as connection:
+        connection.execute("CREATE TABLE precious AS SELECT 42 AS answer")
+    backed_up.text("load", "two.csv", "--db", "prod.duckdb")
+    (backed_up.folder / "cut.duckdb").write_bytes((backed_up.folder / "copy.duckdb").read_bytes()[:9000])
+    for name in ("one.csv", "theirs.duckdb", "prod.duckdb", "cut.duckdb"):
+        before = (backed_up.folder / name).read_bytes()
+        assert "is no backup" in backed_up.refused("backup", name)
+        assert (backed_up.folder / name).read_bytes() == before
     backed_up.text("load", "one.csv", "--db", "other.duckdb")
     assert "is no backup" in backed_up.refused("backup", "other.duckdb")
     assert "is a folder" in backed_up.refused("backup", ".")

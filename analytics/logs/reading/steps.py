@@ -129,6 +129,12 @@ def _lines(payload: dict[str, Any], _progress: Progress) -> Any:
     )
 
 
+def _layout(payload: dict[str, Any], _progress: Progress) -> Any:
+    from analytics.logs.storage.verification import layout  # noqa: PLC0415
+
+    return layout(Path(payload["path"]), Path(payload["folder"]))
+
+
 def _verify(payload: dict[str, Any], progress: Progress) -> Any:
     from analytics.logs.storage.verification import verified  # noqa: PLC0415
 
@@ -144,6 +150,7 @@ STEPS: dict[str, Callable[[dict[str, Any], Progress], Any]] = {
     "inspect": _inspect,
     "convert": _convert,
     "lines": _lines,
+    "layout": _layout,
     "verify": _verify,
 }
 

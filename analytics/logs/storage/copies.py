@@ -150,6 +150,26 @@ def is_database(path: Path) -> bool:
         return file.read(_MAGIC_AT + len(_MAGIC))[_MAGIC_AT:] == _MAGIC
 
 
+def is_backup(path: Path, staging: Path) -> bool:
+    """Whether a file is a copy of a database of ours; it is opened in a child process only.
+
+    Args:
+        path: Of the file, which exists.
+        staging: Private folder in which one is made for this.
+    """
+    if not is_database(path) or any(path.with_name(f"{path.name}{ending}").exists() for ending in LOGS):
+        return False
+    folder = staging / uuid.uuid4().hex
+    folder.mkdir(mode=0o700)
+    try:
+        asked = {"path": str(path.resolve()), "folder": str(folder)}
+        return child.result("layout", asked, folder=folder, seconds=LIMITS.seconds) is not None
+    except SchemaError:
+        return False
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _require_alone(source: Path, target: Path) -> None:
     """Refuse what is no file of its own.
 
@@ -280,7 +300,7 @@ def _copied(source: Path, target: Path) -> None:
         source.open("rb") as content,
         open(target, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as place,
     ):
-        shutil.copyfileobj(content, place, 4 << 20)
+        shutil.copyfileobj(content, place)
         place.flush()
         os.fsync(place.fileno())
 

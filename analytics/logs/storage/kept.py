@@ -51,9 +51,9 @@ class Kept:
             (self._folder / file_id).replace(raw)
 
     def path(self, file_id: str) -> Path | None:
-        """Where a kept file lies; None if it is not kept."""
+        """Where a kept file lies; None if it is not kept. An id that names another folder is nobody's."""
         path = self._folder / file_id
-        return path if path.is_file() else None
+        return path if path.name == file_id and path.is_file() else None
 
     def forget_others(self, file_ids: Iterable[str]) -> None:
         """Delete every kept file that is not among these."""

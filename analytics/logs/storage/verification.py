@@ -9,7 +9,7 @@ import duckdb
 
 from analytics.errors import SchemaError
 from analytics.logs.schema import TABLES
-from analytics.logs.storage import migration
+from analytics.logs.storage import ledger, migration
 from analytics.logs.storage.copies import is_database
 from analytics.logs.storage.database import connected, hardened, identifier, is_damage
 from analytics.logs.storage.migration import ForeignError, prepared
@@ -68,11 +68,27 @@ def verified(path: Path, folder: Path, *, progress: Callable[[int], None]) -> li
         with connection:
             connection.execute("SET max_execution_time = 0")
             _require_our_tables(connection)
+            if not ledger.fits(connection):
+                raise SchemaError(_DAMAGED.format("what it says of its datasets and files makes no sense"))
             return _read(connection, progress)
     except ForeignError:
         raise SchemaError(_NOT_OURS) from None
     except duckdb.Error as error:
         raise SchemaError(_said(error)) from None
+
+
+def layout(path: Path, folder: Path) -> int | None:
+    """The layout of a database of ours, which is only looked at; None if it is none, or cannot be opened.
+
+    Args:
+        path: Of the file.
+        folder: Private folder for what is spilled.
+    """
+    try:
+        with connected(path, folder, folder, read_only=True) as connection:
+            return migration.layout(connection)
+    except (duckdb.Error, ForeignError):
+        return None
 
 
 def _said(error: duckdb.Error) -> str:
@@ -90,9 +106,10 @@ def _require_our_tables(connection: duckdb.DuckDBPyConnection) -> None:
         raise SchemaError(_NOT_OURS)
     with duckdb.connect() as fresh:
         prepared(fresh)
-        wanted = _columns(fresh)
+        wanted, keys = _columns(fresh), ledger.keys(fresh)
     found = _columns(connection)
-    if not wanted.keys() <= found.keys() or any(found[name] != wanted[name] for name in wanted):
+    whole = wanted.keys() <= found.keys() and all(found[name] == wanted[name] for name in wanted)
+    if not whole or ledger.keys(connection) != keys:
         raise SchemaError(_NOT_OURS)
     numbers = {row[0] for row in connection.execute("SELECT id FROM datasets").fetchall()}
     for name in found.keys() - wanted.keys():
