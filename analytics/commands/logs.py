@@ -73,7 +73,9 @@ def load(options: argparse.Namespace) -> Outcome:
             _write_rejects(reports, files, options, store.staging)
         question = opening.open_ladder(store, dataset)
         unknown = opening.unknown_tiers(store, dataset)
-    lines = [line for report in reports for line in report_lines(report)]
+    lines = [
+        line for report in reports for line in report_lines(report, rejects_flag=options.rejects is None)
+    ]
     notes = (*skipped, *dict.fromkeys(note for report in reports for note in report.notes))
     notes += tuple(
         f"{shown(report.file)} names no model and has nothing but grades. If they are about another log, "
@@ -138,8 +140,8 @@ def delete(options: argparse.Namespace) -> Outcome:
     return Outcome({"deleted": options.dataset}, f"Deleted {shown(options.dataset)}.")
 
 
-def report_lines(report: FileReport) -> list[str]:
-    """What became of a file, line by line."""
+def report_lines(report: FileReport, *, rejects_flag: bool = False) -> list[str]:
+    """What became of a file, line by line; with the flag that writes all rejects where there is one."""
     counted = f"{report.loaded:,} loaded + {report.rejected:,} rejected + {report.duplicates:,} duplicates"
     lines = [f"{shown(report.file)} ({report.format}): {report.read:,} read = {counted}"]
     if report.confidence_set_null:
@@ -158,7 +160,8 @@ def report_lines(report: FileReport) -> list[str]:
         lines.append(f"  {unit} {problem.line}{column}: {shown(problem.reason, limit=200)}")
     if report.problems_total > SHOWN_PROBLEMS:
         more = report.problems_total - SHOWN_PROBLEMS
-        lines.append(f"  and {more:,} more; --json lists them, --rejects FILE writes them")
+        written = ", --rejects FILE writes them" if rejects_flag else ""
+        lines.append(f"  and {more:,} more; --json lists them{written}")
     return lines
 
 

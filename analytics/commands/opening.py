@@ -22,6 +22,7 @@ from analytics.tuning.log import Log, Selection, read_log, select
 
 LONGEST_NAME = 80
 ENDINGS = (".gz", ".zst", ".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
+BESIDE = ".recipe.json"
 _NAMED = 10
 
 
@@ -121,7 +122,7 @@ def dataset(options: argparse.Namespace, name: str, *, keep: bool = True) -> Ite
 
 def dataset_name(path: Path) -> str:
     """The name that a dataset gets unless the user says otherwise: the file's without its endings."""
-    name = (path if path.name else path.resolve()).name
+    name = (path.resolve() if path.name in {"", ".."} else path).name
     for ending in ENDINGS:
         name = name.removesuffix(ending)
     return name.strip()[:LONGEST_NAME] or "log"
@@ -141,8 +142,9 @@ def log_files(given: Sequence[Path]) -> tuple[list[Path], tuple[str, ...]]:
             continue
         within = [item for item in sorted(path.rglob("*")) if item.is_file()]
         hidden = [item for item in within if _is_hidden(item.relative_to(path))]
-        foreign = [item for item in within if item not in hidden and item.suffix.lower() not in ENDINGS]
-        logs = [item for item in within if item not in hidden and item not in foreign]
+        visible = [item for item in within if not _is_hidden(item.relative_to(path))]
+        foreign = [item for item in visible if not _is_log(item)]
+        logs = [item for item in visible if _is_log(item)]
         if not logs:
             raise InputError(f"There is no log file in the folder {path}. Logs end in {', '.join(ENDINGS)}.")
         found += logs
@@ -150,6 +152,11 @@ def log_files(given: Sequence[Path]) -> tuple[list[Path], tuple[str, ...]]:
         skipped += [f"{_listed(foreign, path)} (no ending of a log)"] if foreign else []
         notes += [f"Skipped in {path}: {'; '.join(skipped)}."] if skipped else []
     return list(dict.fromkeys(found)), tuple(notes)
+
+
+def _is_log(path: Path) -> bool:
+    """Whether a file's name is that of a log; what lies beside a database of ours is none."""
+    return path.suffix.lower() in ENDINGS and not path.name.endswith(BESIDE)
 
 
 def _is_hidden(path: Path) -> bool:

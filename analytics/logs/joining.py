@@ -165,7 +165,7 @@ def joined(
         if not found.filter("used")["matched"].sum():
             raise SchemaError(
                 "No id of this file is in that log, so nothing was joined. Check that both name requests the "
-                "same way, or say which column holds which id: --map request_id=COLUMN."
+                "same way, or say which column holds which id (--map request_id=COLUMN)."
             )
         converted = intake.convert(inspection, mapping, prices=answers.prices, progress=progress)
         report = intake.loaded(store, dataset, inspection, mapping, converted, answers=answers)

@@ -83,6 +83,23 @@ def test_lines_in_another_encoding_are_read_in_it(shell: Shell) -> None:
     assert [row["original"] for row in rejects(shell)] == ["zoë,law,small,0.5,1,-1"]
 
 
+def test_many_rejects_are_cut_and_the_flags_that_show_all_are_named(shell: Shell) -> None:
+    bad = "".join(f"b{n},law,small,0.5,1,-1\n" for n in range(25))
+    shell.write("log.csv", log("a") + bad)
+    printed = shell.text("load", "log.csv", "--accept-rejects")
+    assert printed.count("cost is negative") == 20
+    assert "  and 5 more; --json lists them, --rejects FILE writes them\n" in printed
+    shell.text("load", "log.csv", "--accept-rejects", "--dataset", "again", "--rejects", "out.csv")
+    assert len(rejects(shell)) == 25
+
+
+def test_the_folder_that_one_is_in_gives_its_own_name(shell: Shell) -> None:
+    shell.write("log.csv", log("a"))
+    assert shell.json("load", ".")["dataset"] == shell.folder.name
+    # The database lies in the same folder by now; nothing of it is taken for a log.
+    assert [file["duplicates"] for file in shell.json("load", ".")["files"]] == [1]
+
+
 def test_rejects_that_cannot_be_written_say_so(shell: Shell) -> None:
     shell.write("log.csv", log("a"))
     assert "absent/out.csv cannot be written" in shell.refused(

@@ -129,7 +129,7 @@ def _helicone_passed(members: Record) -> str | None:
         return "requests that have not ended"
     named = ("model_override", "request_model", "response_model", "model", "request_body.model")
     if first(members, named) is None:
-        return "requests that name no model, as in Helicone's CSV: export them with --format jsonl"
+        return "requests that name no model, as in Helicone's CSV: export them as JSON lines (format jsonl)"
     return None
 
 

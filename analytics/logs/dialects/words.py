@@ -60,6 +60,7 @@ _REQUEST = {
 }  # fmt: skip
 
 _ANSWER = {
+    "cost_source": (),
     "correct": (
         "is_correct", "correctness", "grade", "score", "accuracy", "acc", "perf", "performance", "passed",
         "?", "quality", "pass", "reward", "success", "label",

@@ -24,6 +24,7 @@ _NO_CONFIDENCE = frozenset(
     | {"cost", "price", "fee", "spend", "latency", "time", "duration", "seconds", "weight", "random"}
 )
 _MANY, _NEARLY_SURE = 20, 0.9
+_VERDICTS = frozenset({"pass", "passed", "fail", "failed", "correct", "incorrect", "right", "wrong"})
 
 
 def grade_scale(profile: ColumnProfile) -> Scale:
@@ -78,8 +79,9 @@ def like_confidences(profile: ColumnProfile) -> str | None:
 
 
 def like_verdicts(profile: ColumnProfile) -> str | None:
-    """Right and wrong in words; bare 0 and 1 could as well be a route."""
-    return "Grades in words" if profile.words_yes_no == profile.filled and profile.distinct > 1 else None
+    """Right and wrong in words; 0 and 1, or yes and no, could as well say something else."""
+    said = {value.strip().lower() for value in profile.values}
+    return "Grades in words" if len(said) > 1 and said <= _VERDICTS else None
 
 
 def like_grades(profile: ColumnProfile) -> str | None:

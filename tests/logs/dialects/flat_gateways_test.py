@@ -109,7 +109,7 @@ def test_a_rating_counts_only_where_no_score_grades(tmp_path):
 
 
 def test_helicones_csv_without_models_is_refused_with_the_way_out():
-    with pytest.raises(SchemaError, match="export them with --format jsonl"):
+    with pytest.raises(SchemaError, match="export them as JSON lines"):
         read(FLAT / "helicone.csv")
 
 

@@ -47,6 +47,8 @@ GRADES = [
     ("g08", "t08", None, "quality-check", 0.0, None),
 ]
 
+REMEDY = " Rescale it, or name another column for the grade."
+
 
 def inspected(store: Store, path: Path, **answers) -> intake.Inspection:
     return intake.inspect(path, name=path.name, answers=Answers(**answers), workdir=store.staging)
@@ -98,7 +100,7 @@ def test_nothing_is_lost_without_a_word(layouts, name):
     assert (staged.read, staged.rejected) == (15, 0)  # 15 + 2 = 17 scores, of the API's third version 18
     assert staged.passed == {"scores that are text": 1 + corrections, "scores of an experiment as a whole": 1}
     assert proposal.notes[:2] == [
-        '"value.helpfulness" runs from 1 to 5: no grade from 0 to 1, so it is not read.',
+        '"value.helpfulness" runs from 1 to 5: no grade from 0 to 1, so it is not read.' + REMEDY,
         '"value.tone" holds other words than grades, so it is not read.',
     ]
     assert proposal.mapping.columns["correct"] == (
@@ -143,9 +145,12 @@ def test_pages_say_that_there_are_others(layouts):
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ([1, 2, 5, 4, 1, 3], '"value.x" runs from 1 to 5: no grade from 0 to 1, so it is not read.'),
-        ([87, 12, 50.5, 99], '"value.x" runs from 12 to 99: no grade from 0 to 1, so it is not read.'),
-        ([-1, 1, 1, -1], '"value.x" runs from -1 to 1: no grade from 0 to 1, so it is not read.'),
+        ([1, 2, 5, 4, 1, 3], '"value.x" runs from 1 to 5: no grade from 0 to 1, so it is not read.' + REMEDY),
+        (
+            [87, 12, 50.5, 99],
+            '"value.x" runs from 12 to 99: no grade from 0 to 1, so it is not read.' + REMEDY,
+        ),
+        ([-1, 1, 1, -1], '"value.x" runs from -1 to 1: no grade from 0 to 1, so it is not read.' + REMEDY),
     ],
 )
 def test_other_scales_are_never_divided_into_grades(store, tmp_path, values, reason):
