@@ -14,7 +14,6 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from analytics import machine_output
@@ -134,6 +133,7 @@ def tier(options: argparse.Namespace) -> Outcome:
             wanted = None if options.tier == SUGGESTED else options.tier
             store.set_tier(options.dataset, options.model, wanted)
         found = store.models(options.dataset).to_dicts()
+        notes = opening.unknown_tiers(store, options.dataset)
     rows = [
         [
             row["model"],
@@ -145,13 +145,7 @@ def tier(options: argparse.Namespace) -> Outcome:
         for row in found
     ]
     header = ("model", "tier", "says", "input, USD per 1M", "output, USD per 1M")
-    unknown = [row["model"] for row in found if row["tier"] is None]
-    notes = [
-        f"No tier is known for {shown(name)}: tiertune tier {quote(options.dataset)} {quote(name)} TIER "
-        f"(one of {', '.join(TIERS)})"
-        for name in unknown
-    ]
-    return Outcome({"dataset": options.dataset, "models": found}, table(header, rows, texts=3), tuple(notes))
+    return Outcome({"dataset": options.dataset, "models": found}, table(header, rows, texts=3), notes)
 
 
 def _add_file(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import polars as pl
@@ -58,6 +59,8 @@ def load(options: argparse.Namespace) -> Outcome:
     """Load files into a dataset of the database."""
     dataset = (options.dataset or opening.dataset_name(options.files[0])).strip()
     files, skipped = opening.log_files(options.files)
+    if options.rejects is not None:
+        files = _without_rejects(files, options.rejects)
     with opening.database(options, keep=not options.no_keep) as store:
         try:
             reports = opening.loaded(store, dataset, files, options)
@@ -69,19 +72,20 @@ def load(options: argparse.Namespace) -> Outcome:
         if options.rejects is not None:
             _write_rejects(reports, files, options, store.staging)
         question = opening.open_ladder(store, dataset)
+        unknown = opening.unknown_tiers(store, dataset)
     lines = [
         line for report in reports for line in report_lines(report, rejects_flag=options.rejects is None)
     ]
     notes = (*skipped, *dict.fromkeys(note for report in reports for note in report.notes))
     notes += tuple(
         f"{shown(report.file)} names no model and has nothing but grades. If they are about another log, "
-        f"take them back and join them to it: tiertune join NAME {report.file}"
+        f"take them back and join them to it: tiertune join NAME {quote(report.file)}"
         for report in reports
         if _GRADES_ALONE.issuperset(report.mapping)
     )
     if options.rejects is not None:
         lines.append(f"Rejected and changed records: {options.rejects}")
-    notes += opening.ladder_note(question)
+    notes += (*opening.ladder_note(question), *unknown)
     return Outcome(
         machine_output.load_document(dataset, reports), "\n".join([f"Dataset {dataset}", *lines]), notes
     )
@@ -159,6 +163,26 @@ def report_lines(report: FileReport, *, rejects_flag: bool = False) -> list[str]
         written = ", --rejects FILE writes them" if rejects_flag else ""
         lines.append(f"  and {more:,} more; --json lists them{written}")
     return lines
+
+
+def _without_rejects(files: Sequence[Path], target: Path) -> list[Path]:
+    """The files without the table of an earlier load, which a folder may hold and the next one replaces.
+
+    Raises:
+        InputError: Something else is there, or it cannot be written; nothing was loaded.
+    """
+    writing.require_writable(target)
+    if not target.exists():
+        return list(files)
+    if not target.is_file() or not rejects.is_table(target):
+        raise InputError(
+            f"{target} exists and is no table of rejected records. Nothing was loaded. Name another file for "
+            "--rejects."
+        )
+    found = [path for path in files if not path.exists() or not path.samefile(target)]
+    if not found:
+        raise InputError(f"There is nothing to load but {target}, which is a table of rejected records.")
+    return found
 
 
 def _write_rejects(

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from analytics.commands import flags
 from analytics.commands.outcome import InputError, fitted
@@ -13,6 +14,7 @@ from analytics.errors import NotIdentifiedError, SchemaError
 from analytics.logs import intake, recovery
 from analytics.logs.intake import FileReport
 from analytics.logs.reading.staging import shown
+from analytics.logs.schema import TIERS
 from analytics.logs.storage import kept
 from analytics.logs.storage.ladder import Pair
 from analytics.logs.store import Store, StoreBusyError
@@ -237,6 +239,18 @@ def open_ladder(store: Store, dataset: str) -> str | None:
 def ladder_note(question: str | None) -> tuple[str, ...]:
     """That a ladder must be confirmed, as a note; none where it is settled."""
     return () if question is None else (f"Before thresholds can be compared: {question}",)
+
+
+def unknown_tiers(store: Store, dataset: str) -> tuple[str, ...]:
+    """Which models of a dataset are in no tier, as a note with the command that says it; none if all are."""
+    unknown = [row["model"] for row in store.models(dataset).to_dicts() if row["tier"] is None]
+    if not unknown:
+        return ()
+    listed = ", ".join(shown(name) for name in unknown[:_NAMED])
+    more = f" and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else ""
+    model = quote(unknown[0]) if len(unknown) == 1 else "MODEL"
+    set_by = f"tiertune tier {quote(dataset)} {model} TIER, with one of {', '.join(TIERS)}"
+    return (f"No tier is known for {listed}{more}. Set it: {set_by}.",)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,19 @@ from pathlib import Path
 from analytics.commands.outcome import InputError
 
 
+def require_writable(path: Path) -> None:
+    """Make sure, before anything is done, that a file can be written there.
+
+    Raises:
+        InputError: It cannot.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
 def write(path: Path, text: str) -> None:
     """Write a text file, readable as the user's other files are.
 
@@ -28,4 +41,8 @@ def write(path: Path, text: str) -> None:
                 Path(name).unlink()
             raise
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}.") from None
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path} cannot be written: {error.strerror}.")

@@ -50,6 +50,13 @@ def rejects(
     return pl.DataFrame(rows, _FRAME, orient="row")
 
 
+def is_table(path: Path) -> bool:
+    """Whether a file begins as a table of rejects does, so that a newer one may take its place."""
+    header = f"{','.join(_FRAME)}\n".encode()
+    with path.open("rb") as file:
+        return file.read(len(header)) == header
+
+
 def reported(
     report: FileReport, path: Path, *, encoding: str | None, workdir: Path, trusted: bool = False
 ) -> pl.DataFrame:

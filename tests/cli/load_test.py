@@ -105,6 +105,37 @@ def test_rejects_that_cannot_be_written_say_so(shell: Shell) -> None:
     assert "absent/out.csv cannot be written" in shell.refused(
         "load", "log.csv", "--rejects", "absent/out.csv"
     )
+    assert shell.json("datasets")["datasets"] == []
+
+
+def test_rejects_replace_nothing_but_earlier_rejects(shell: Shell) -> None:
+    text = log("a", "b")
+    shell.write("day/log.csv", text)
+    for name in ("day/log.csv", "day"):
+        assert "no table of rejected records" in shell.refused("load", "day", "--rejects", name)
+    assert (shell.folder / "day/log.csv").read_text(encoding="utf-8") == text
+    assert shell.json("datasets")["datasets"] == []
+    # What a load writes into the folder that it loads is no log of the next load.
+    for _ in range(2):
+        (file,) = shell.json("load", "day", "--rejects", "day/out.csv")["files"]
+        assert file["file"] == "day/log.csv"
+    assert "nothing to load" in shell.refused("load", "day/out.csv", "--rejects", "day/out.csv")
+
+
+def test_models_in_no_tier_are_named_with_the_command_that_sets_one(shell: Shell) -> None:
+    shell.write("one.csv", log("a").replace("small", "in house"))
+    shell.text("load", "one.csv")
+    assert (
+        "No tier is known for in house. Set it: tiertune tier one 'in house' TIER, with one of small, "
+        "standard, frontier, reasoning.\n"
+    ) in shell.err
+    shell.text("tier", "one", "in house", "frontier")
+    shell.write("more.csv", log("b").replace("small", "in house"))
+    shell.text("load", "more.csv", "--dataset", "one")
+    assert "No tier is known" not in shell.err
+    shell.write("two.csv", log("a").replace("small", "x") + "b,law,y,0.5,1,0.001\n")
+    shell.text("load", "two.csv")
+    assert "No tier is known for x, y. Set it: tiertune tier two MODEL TIER" in shell.err
 
 
 def test_a_file_of_grades_is_refused_with_the_command_that_joins_it(shell: Shell) -> None:
