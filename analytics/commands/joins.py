@@ -11,6 +11,8 @@ Their JSON documents:
 """
 
 import argparse
+import csv
+import io
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -64,21 +66,17 @@ def join(options: argparse.Namespace) -> Outcome:
         options.map.append(("grader", ()))
         options.set.append(("grader", options.grader))
     files, notes = opening.log_files(options.files)
-    done = []
     with opening.dataset(options, options.dataset, keep=not options.no_keep) as store:
-        for path in files:
-            with opening.progress() as told:
-                done.append(
-                    joining.joined(
-                        store,
-                        options.dataset,
-                        path,
-                        flags.answers(options),
-                        name=str(path),
-                        key=options.key,
-                        progress=told,
-                    )
-                )
+        with opening.progress() as told:
+            done = joining.joined(
+                store,
+                options.dataset,
+                files,
+                flags.answers(options),
+                names=[str(path) for path in files],
+                key=options.key,
+                progress=told,
+            )
         found = _graders(store, options.dataset)
     parts = [line for item in done for line in (*report_lines(item.report), *_match_lines(item))]
     document = machine_output.load_document(options.dataset, [item.report for item in done])
@@ -102,13 +100,17 @@ def graders(options: argparse.Namespace) -> Outcome:
 
 
 def _order(text: str, known: list[str]) -> list[str | None]:
-    """The graders of a list separated by commas; None is the log itself.
+    """The graders of a list separated by commas, as a line of CSV has them; None is the log itself.
 
     Raises:
         InputError: One stands in it twice, or none at all.
     """
     words = {UNNAMED: "", LOG: None} | {name: name for name in known if name}
-    names = [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        (parts,) = csv.reader([text], skipinitialspace=True, strict=True)
+    except (csv.Error, ValueError):
+        parts = []
+    names = [part.strip() for part in parts if part.strip()]
     if not names or len(set(names)) < len(names):
         raise InputError(f"--order names each grader that counts once, such as --order {LOG},ann.")
     return [words.get(name, name) for name in names]
@@ -148,11 +150,11 @@ def _silent(found: pl.DataFrame, dataset: str, order: list[str]) -> tuple[str, .
     if not names:
         return ()
     listed = ", ".join(shown(name) for name in names)
-    wanted = ",".join(shown(name) for name in order)
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow([*(shown(name) for name in order), "GRADER"])
     verb = "does" if len(names) == 1 else "do"
-    return (
-        f"{listed} {verb} not count. Say who does: tiertune graders {quote(dataset)} --order {wanted},GRADER",
-    )
+    said = f"tiertune graders {quote(dataset)} --order {quote(line.getvalue())}"
+    return (f"{listed} {verb} not count. Say who does: {said}",)
 
 
 def _match_lines(item: Joined) -> list[str]:
@@ -171,7 +173,8 @@ def _match_lines(item: Joined) -> list[str]:
     header = ("column", "id in the log", "different ids", "in the log", "match", "")
     lines = [f"  {line}" for line in table(header, rows, texts=2).split("\n")]
     if item.unmatched:
-        total = item.report.loaded
         examples = ", ".join(shown(name) for name in item.examples)
-        lines.append(f"  {item.unmatched:,} of {total:,} grades are about no answer of the log: {examples}")
+        lines.append(
+            f"  {item.unmatched:,} of {item.grades:,} grades are about no answer of the log: {examples}"
+        )
     return lines

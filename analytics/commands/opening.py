@@ -17,7 +17,7 @@ from analytics.logs.reading.staging import shown
 from analytics.logs.schema import TIERS
 from analytics.logs.storage import kept
 from analytics.logs.storage.ladder import Pair
-from analytics.logs.store import Store, StoreBusyError
+from analytics.logs.store import Store, StoreError
 from analytics.tuning.log import Log, Selection, read_log, select
 
 LONGEST_NAME = 80
@@ -66,12 +66,13 @@ def opened(options: argparse.Namespace, *, paired: bool = True) -> Iterator[Open
     files = [Path(name) for name in names]
     if all(path.is_file() for path in files):
         with Store.open(None) as store:
-            _remember(store, options)
+            notes = _remember(store, options)
             dataset = dataset_name(files[0])
             reports = loaded(store, dataset, files, options)
             if paired:
                 confirm_ladder(store, dataset)
-            yield OpenLog(store, dataset, tuple(dict.fromkeys(n for report in reports for n in report.notes)))
+            notes += tuple(dict.fromkeys(note for report in reports for note in report.notes))
+            yield OpenLog(store, dataset, notes)
         return
     if len(names) > 1:
         absent = ", ".join(name for name, path in zip(names, files, strict=True) if not path.is_file())
@@ -305,17 +306,23 @@ def selected(
     return found
 
 
-def _remember(store: Store, options: argparse.Namespace) -> None:
-    """Take over the mappings and prices set before; files work as well while another process holds them."""
+def _remember(store: Store, options: argparse.Namespace) -> tuple[str, ...]:
+    """Take over the mappings and prices set before; a note where that fails, as files work all the same."""
     if not Store.exists(flags.database(options)):
-        return
-    with contextlib.suppress(StoreBusyError), database(options) as other:
-        with other.cursor() as cursor:
-            mappings = cursor.execute("SELECT signature, mapping FROM mappings").fetchall()
-        for model, stated in other.prices().items():
-            store.set_price(model, stated)
-        for signature, mapping in mappings:
-            store.save_mapping(signature, mapping)
+        return ()
+    try:
+        with database(options) as other:
+            with other.cursor() as cursor:
+                mappings = cursor.execute("SELECT signature, mapping FROM mappings").fetchall()
+            prices = other.prices()
+    except StoreError as error:
+        why = str(error).partition(". ")[0].rstrip(".")
+        return (f"Mappings and prices that were set before are not used here. {why}.",)
+    for model, stated in prices.items():
+        store.set_price(model, stated)
+    for signature, mapping in mappings:
+        store.save_mapping(signature, mapping)
+    return ()
 
 
 @contextlib.contextmanager

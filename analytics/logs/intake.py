@@ -320,7 +320,7 @@ def _prepared(
         cancelled=cancelled,
     )
     with removed_on_failure(inspection.folder):
-        staged, mapping = inspection.staged, inspection.proposal.mapping
+        mapping = inspection.proposal.mapping
         if mapping.form == "grades" and not grades:
             raise SchemaError(
                 "These are grades, which belong to a log that is loaded already. Nothing was loaded. Join "
@@ -330,11 +330,17 @@ def _prepared(
         converted = convert(
             inspection, mapping, prices=answers.prices, progress=progress, cancelled=cancelled
         )
-        if not answers.accept_rejects:
-            rejects, _ = problems(staged, converted)
-            rejected, unit = staged.rejected + converted.rejected, PLACES[staged.format]
-            refuse_many_rejects(staged.read, rejected, rejects, unit=unit)
+        require_few_rejects(inspection, converted, answers)
     return inspection, converted
+
+
+def require_few_rejects(inspection: Inspection, converted: Converted, answers: Answers) -> None:
+    """Refuse a file of which more than 10% is rejected with ``SchemaError``, unless that is accepted."""
+    if not answers.accept_rejects:
+        staged = inspection.staged
+        rejects, _ = problems(staged, converted)
+        rejected, unit = staged.rejected + converted.rejected, PLACES[staged.format]
+        refuse_many_rejects(staged.read, rejected, rejects, unit=unit)
 
 
 def remember(store: Store, inspection: Inspection, answers: Answers) -> None:

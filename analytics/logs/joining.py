@@ -1,8 +1,10 @@
 """By which column a file of grades is joined to a log: the columns whose values are ids of that log."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 
 import polars as pl
 
@@ -11,6 +13,7 @@ from analytics.logs import intake
 from analytics.logs.inspection import Inspection, Progress
 from analytics.logs.intake import FileReport
 from analytics.logs.meaning.answers import Answers
+from analytics.logs.meaning.convert import Converted
 from analytics.logs.meaning.profile import ColumnProfile
 from analytics.logs.reading.staging import ROWS
 from analytics.logs.schema import Form
@@ -114,80 +117,118 @@ class Joined:
         report: What became of each record.
         candidates: From ``candidates``, as it was joined.
         unmatched: Grades that are about no answer of the log.
-        examples: Ids of up to three of them.
+        grades: All that the log now has of this file.
+        examples: Ids of up to three that are about no answer.
     """
 
     report: FileReport
     candidates: pl.DataFrame
     unmatched: int
+    grades: int
     examples: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A file of grades before any is stored: how it was read, its rows, and how its ids match."""
+
+    inspection: Inspection
+    answers: Answers
+    converted: Converted
+    candidates: pl.DataFrame
 
 
 def joined(
     store: Store,
     dataset: str,
-    path: Path,
+    paths: Sequence[Path],
     answers: Answers,
     *,
-    name: str,
+    names: Sequence[str],
     key: str | None = None,
     progress: Progress | None = None,
-) -> Joined:
-    """Join a file of grades to a log, by the column and id that match best where nobody says otherwise.
+) -> list[Joined]:
+    """Join files of grades to a log, each by the column and id that match best where nobody says otherwise.
+
+    Every file is read, matched and converted before the first is stored.
 
     Args:
         store: Where the log is loaded.
         dataset: Name of the log.
-        path: The file.
-        answers: What the user says about it.
-        name: What the user calls it.
+        paths: The files; each is one transaction.
+        answers: What the user says about them.
+        names: What the user calls them.
         key: Id to join by: call_id, request_id or unit_id; None: every one that the mapping reads, or the
             best where none of these matches.
         progress: Called with records and stage.
 
     Raises:
-        OpenQuestionsError: The file leaves something open; nothing was joined.
-        SchemaError: There is no such dataset, no id of the file is in it, or its rows cannot be converted.
+        OpenQuestionsError: A file leaves something open; nothing was joined.
+        SchemaError: There is no such dataset, no id of a file is in it, or its rows cannot be converted.
     """
     answers = replace(answers, dialect=answers.dialect or GRADES)
-    with intake.named(name), ExitStack() as staged:
-        inspection = _read(store, path, answers, name=name, progress=progress, staged=staged)
-        found = candidates(store, dataset, inspection)
-        by = _by_key(found, key) if key else likeliest(found)
-        if by is not None:
-            answers = joined_by(answers, *by)
-            inspection = _read(store, path, answers, name=name, progress=progress, staged=staged)
-            found = candidates(store, dataset, inspection)
-        mapping = inspection.proposal.mapping
-        if mapping.form != "grades":
-            raise SchemaError(f"This is a log, not a file of grades. Load it: tiertune load {name}.")
-        intake.require_settled(inspection)
-        if not found.filter("used")["matched"].sum():
-            raise SchemaError(
-                "No id of this file is in that log, so nothing was joined. Check that both name requests the "
-                "same way, or say which column holds which id (--map request_id=COLUMN)."
-            )
-        converted = intake.convert(inspection, mapping, prices=answers.prices, progress=progress)
-        report = intake.loaded(store, dataset, inspection, mapping, converted, answers=answers)
-        intake.remember(store, inspection, answers)
-        alone, examples = store.unmatched_grades(dataset, inspection.staged.file_id)
-        return Joined(report, found, alone, examples)
+    ready, done = [], []
+    with ExitStack() as staged:
+        for path, name in zip(paths, names, strict=True):
+            with intake.named(name):
+                read = _Reading(store, path, name, progress, staged)
+                ready.append(_prepared(read, dataset, answers, key=key))
+        for one in ready:
+            inspection, mapping = one.inspection, one.inspection.proposal.mapping
+            with intake.named(inspection.staged.file_name):
+                report = intake.loaded(
+                    store, dataset, inspection, mapping, one.converted, answers=one.answers
+                )
+            intake.remember(store, inspection, one.answers)
+            alone, total, examples = store.unmatched_grades(dataset, inspection.staged.file_id)
+            done.append(Joined(report, one.candidates, alone, total, examples))
+        return done
 
 
-def _read(
-    store: Store, path: Path, answers: Answers, *, name: str, progress: Progress | None, staged: ExitStack
-) -> Inspection:
-    inspection = intake.inspect(
-        path,
-        name=name,
-        answers=answers,
-        workdir=store.staging,
-        remembered=store.saved_mapping,
-        keep=store.keeps_files,
-        progress=progress,
-    )
-    staged.callback(inspection.discard)
-    return inspection
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How one file is read, again and again under other answers; what that staged goes with ``staged``."""
+
+    store: Store
+    path: Path
+    name: str
+    progress: Progress | None
+    staged: ExitStack
+
+    def __call__(self, answers: Answers) -> Inspection:
+        inspection = intake.inspect(
+            self.path,
+            name=self.name,
+            answers=answers,
+            workdir=self.store.staging,
+            remembered=self.store.saved_mapping,
+            keep=self.store.keeps_files,
+            progress=self.progress,
+        )
+        self.staged.callback(inspection.discard)
+        return inspection
+
+
+def _prepared(read: _Reading, dataset: str, answers: Answers, *, key: str | None) -> _Ready:
+    inspection = read(answers)
+    found = candidates(read.store, dataset, inspection)
+    by = _by_key(found, key) if key else likeliest(found)
+    if by is not None:
+        answers = joined_by(answers, *by)
+        inspection = read(answers)
+        found = candidates(read.store, dataset, inspection)
+    mapping = inspection.proposal.mapping
+    if mapping.form != "grades":
+        raise SchemaError(f"This is a log, not a file of grades. Load it: tiertune load {quote(read.name)}.")
+    intake.require_settled(inspection)
+    if not found.filter("used")["matched"].sum():
+        raise SchemaError(
+            "No id of this file is in that log, so nothing was joined. Check that both name requests the "
+            "same way, or say which column holds which id (--map request_id=COLUMN)."
+        )
+    converted = intake.convert(inspection, mapping, prices=answers.prices, progress=read.progress)
+    intake.require_few_rejects(inspection, converted, answers)
+    return _Ready(inspection, answers, converted, found)
 
 
 def _by_key(found: pl.DataFrame, key: str) -> tuple[str, str]:

@@ -133,7 +133,7 @@ class Store(SafeDatabase):
         with self.cursor() as cursor:
             return grading.graders(cursor, dataset)
 
-    def unmatched_grades(self, dataset: str, file_id: str) -> tuple[int, list[str]]:
+    def unmatched_grades(self, dataset: str, file_id: str) -> tuple[int, int, list[str]]:
         """Grades of a joined file that are about no answer, see ``grading.unmatched``."""
         with self.cursor() as cursor:
             return grading.unmatched(cursor, dataset, file_id)

@@ -1,5 +1,8 @@
 """tiertune join and tiertune graders, worked by hand."""
 
+import json
+import shlex
+
 import pytest
 from shell import Shell
 
@@ -105,6 +108,46 @@ def test_what_cannot_be_joined_is_said(log: Shell, words: tuple[str, ...], said:
     before = log.json("datasets")
     assert said in log.refused(*words)
     assert log.json("datasets") == before
+
+
+def test_of_several_files_none_is_joined_if_one_cannot_be(log: Shell) -> None:
+    log.write("first.csv", "request_id,correct\nr2,1\n")
+    log.write("second.csv", "request_id,correct\nq1,1\n")
+    message = log.refused("join", "log", "first.csv", "second.csv")
+    assert message.startswith("second.csv: No id of this file is in that log, so nothing was joined.")
+    assert [file["file"] for file in log.json("files", "log")["files"]] == ["log.csv"]
+    # The same with a file of which a quarter is rejected: a line has a field too many.
+    log.write("second.csv", "request_id,correct\nr1,1\nr2,1\nr3,0\nr3,1,0\n")
+    assert "--accept-rejects" in log.refused("join", "log", "first.csv", "second.csv")
+    assert [file["file"] for file in log.json("files", "log")["files"]] == ["log.csv"]
+    log.write("second.csv", "request_id,correct\nr3,1\n")
+    files = log.json("join", "log", "first.csv", "second.csv")["files"]
+    assert [(file["file"], file["loaded"], file["unmatched"]) for file in files] == [
+        ("first.csv", 1, 0), ("second.csv", 1, 0),
+    ]  # fmt: skip
+
+
+def test_joining_a_file_twice_says_the_same_of_its_grades(log: Shell) -> None:
+    log.write("grades.csv", GRADES)
+    for _ in range(2):
+        assert "2 of 4 grades are about no answer of the log: r9, r8\n" in log.text(
+            "join", "log", "grades.csv"
+        )
+
+
+def test_graders_with_any_name_can_be_put_in_order_as_the_advice_has_it(log: Shell) -> None:
+    # Names come from files: the advice is a command that people paste into a shell.
+    names = ["ann, of law", "$(touch pwned)", 'the "desk"']
+    rows = [{"request_id": f"r{n}", "correct": 1, "grader": name} for n, name in enumerate(names, 1)]
+    log.write("grades.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows))
+    log.text("join", "log", "grades.jsonl")
+    order = 'log,"ann, of law",$(touch pwned),"the ""desk"""'
+    assert log.json("graders", "log", "--order", order)["order"] == ["log", *names]
+    log.text("graders", "log", "--order", order.removesuffix(',"the ""desk"""'))
+    command = log.err.partition("Say who does: ")[2].strip()
+    assert shlex.split(command) == [
+        "tiertune", "graders", "log", "--order", 'log,"ann, of law",$(touch pwned),GRADER',
+    ]  # fmt: skip
 
 
 def test_without_joined_grades_the_command_is_named(log: Shell) -> None:

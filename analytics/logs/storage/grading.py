@@ -184,19 +184,20 @@ def graders(cursor: duckdb.DuckDBPyConnection, dataset: str) -> pl.DataFrame:
     return frame.sort("rank", "grader", nulls_last=True)
 
 
-def unmatched(cursor: duckdb.DuckDBPyConnection, dataset: str, file_id: str) -> tuple[int, list[str]]:
-    """Grades of a joined file that are about no answer of the log: how many, and the ids of three of them."""
+def unmatched(cursor: duckdb.DuckDBPyConnection, dataset: str, file_id: str) -> tuple[int, int, list[str]]:
+    """Grades of a joined file: how many are about no answer of the log, of how many, ids of three of them."""
     form, key = catalogue.require(cursor, dataset), catalogue.key(cursor, dataset)
     grades = {"grades": tables.held(cursor, key, "grades")}
     _match(cursor, form, key)
-    alone = f"""
-        WITH {_GRADES}, alone AS (
-            SELECT coalesce(call_id, request_id, unit_id) AS id, place FROM grades
-            WHERE file_id = $file_id AND place NOT IN (SELECT place FROM found))
-        SELECT count(*), arg_min(id, place, $examples) FROM alone"""  # noqa: S608 - our own names only
-    found = cursor.execute(alone, {**grades, "file_id": file_id, "examples": _EXAMPLES}).fetchone()
-    number, ids = found or (0, None)
-    return int(number), [str(name) for name in ids or []]
+    counted = f"""
+        WITH {_GRADES}, joined AS (
+            SELECT coalesce(call_id, request_id, unit_id) AS id, place,
+                place NOT IN (SELECT place FROM found) AS alone
+            FROM grades WHERE file_id = $file_id)
+        SELECT count(*) FILTER (alone), count(*), arg_min(id, place, $examples) FILTER (alone) FROM joined"""  # noqa: S608 - our own names only
+    found = cursor.execute(counted, {**grades, "file_id": file_id, "examples": _EXAMPLES}).fetchone()
+    number, total, ids = found or (0, 0, None)
+    return int(number), int(total), [str(name) for name in ids or []]
 
 
 _EXAMPLES = 3
