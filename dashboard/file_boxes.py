@@ -158,6 +158,8 @@ def _asking(task: Task, store: Store, datasets: Sequence[str]) -> None:
 
 def _decision(task: Task, store: Store, datasets: Sequence[str], *, ready: bool) -> None:
     """Into which dataset, under this mapping or another."""
+    # A tool's export is known for what it is.
+    plain = task.inspection is not None and DIALECTS[task.inspection.staged.dialect].opened is None
     with components.row():
         name = st.selectbox(
             "Into the dataset",
@@ -178,12 +180,16 @@ def _decision(task: Task, store: Store, datasets: Sequence[str], *, ready: bool)
             loading.load(task, store)
             st.rerun()
         mapping_editor.change_button(task.key)
-        if datasets and st.button(
-            "These are grades",
-            key=f"grades-{task.key}",
-            icon=":material/join:",
-            type="tertiary",
-            help="Join this file to a log that is loaded: its rows are grades of that log's answers.",
+        if (
+            datasets
+            and plain
+            and st.button(
+                "These are grades",
+                key=f"grades-{task.key}",
+                icon=":material/join:",
+                type="tertiary",
+                help="Join this file to a log that is loaded: its rows are grades of that log's answers.",
+            )
         ):
             _again(task, store, replace(task.answers, dialect="grades", map={}, set={}, unit={}))
 
