@@ -214,9 +214,7 @@ def _rejects(task: Task, store: Store) -> None:
         title=f"{many} would be rejected",
         icon=":material/warning:",
     )
-    problems = sorted([*staged.problems, *task.converted.problems], key=lambda problem: problem.line)
-    total = staged.problems_total + task.converted.problems_total
-    file_outcome.problem_table(problems, total=total, key=f"rejects-{task.key}")
+    file_outcome.rejects_table(task)
     if rest and st.button(
         f"Load the other {words.count(rest)}", key=f"accept-{task.key}", icon=":material/check:"
     ):

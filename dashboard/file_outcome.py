@@ -1,12 +1,13 @@
 """What became of one file: the sum that must come out, the rejects with their reasons, what is missing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 import streamlit as st
 
+from analytics.logs import intake, rejects
 from analytics.logs.intake import FileReport
-from analytics.logs.reading.staging import Problem
+from analytics.logs.reading.staging import PLACES, Problem
 from dashboard import components, joining_box, mapping_editor, reasons, state, tall, words
 from dashboard.charts import intake as intake_chart
 from dashboard.downloads import downloads
@@ -68,7 +69,13 @@ def outcome(report: FileReport, task: Task) -> None:
         if task.inspection is not None:
             mapping_editor.mapping_table(task.inspection, key=f"done-{task.key}", found=task.found)
     with rejected:
-        problem_table(report.problems, total=report.problems_total, key=task.key)
+        problem_table(
+            report.problems,
+            total=report.problems_total,
+            format=report.format,
+            whole=_whole(task, report.problems, rejected=report.rejected),
+            key=task.key,
+        )
     for tab in missing:
         with tab:
             gains_table(report.mapping, key=task.key)
@@ -99,8 +106,47 @@ def passed_over(passed: Mapping[str, int]) -> str:
     return f"Beside these, {words.plural(total, 'record')} {verb} passed over: {'; '.join(parts)}."
 
 
-def problem_table(problems: Sequence[Problem], *, total: int, key: str) -> None:
-    """Lines with their reasons, all of them as CSV."""
+def rejects_table(task: Task) -> None:
+    """What would be rejected of a file that waits for the user's word."""
+    if task.inspection is None or task.converted is None:
+        return
+    staged, converted = task.inspection.staged, task.converted
+    rejected, changed = intake.problems(staged, converted)
+    problem_table(
+        [*rejected, *changed],
+        total=staged.problems_total + converted.problems_total,
+        format=staged.format,
+        whole=_whole(task, [*rejected, *changed], rejected=len(rejected)),
+        key=f"rejects-{task.key}",
+    )
+
+
+def _whole(task: Task, problems: Sequence[Problem], *, rejected: int) -> Callable[[], pl.DataFrame]:
+    """Makes the table to take away, with the lines as they stand in the file where it has any."""
+    store, staged = state.store(), task.inspection.staged  # type: ignore[union-attr]
+    kept, encoding = store.kept(staged.file_id), task.answers.encoding
+
+    def made() -> pl.DataFrame:
+        path = kept or task.path
+        lines: dict[int, str] = {}
+        if PLACES[staged.format] == rejects.LINE and path.is_file():
+            lines = rejects.originals(
+                path, problems, encoding=encoding, workdir=store.staging, trusted=kept is not None
+            )
+        return rejects.rejects(staged.file_name, problems, rejected=rejected, originals=lines)
+
+    return made
+
+
+def problem_table(
+    problems: Sequence[Problem],
+    *,
+    total: int,
+    format: str,  # noqa: A002 - of the file
+    whole: Callable[[], pl.DataFrame],
+    key: str,
+) -> None:
+    """Lines, rows or records with their reasons; all of them to take away, as they stand in the file."""
     if not problems:
         st.markdown("Every record could be read.")
         return
@@ -113,14 +159,14 @@ def problem_table(problems: Sequence[Problem], *, total: int, key: str) -> None:
         components.table(
             frame.head(SHOWN_PROBLEMS),
             {
-                "line": components.number_column("Line", 90),
+                "line": components.number_column(PLACES.get(format, "line").capitalize(), 90),
                 "column": components.text_column("Column", 220),
                 "reason": components.text_column("Reason", 620),
             },
             key=f"rejected-{key}",
             alt="Rejected or changed records with line, column and reason",
         )
-    downloads(frame, file="rejected", key=f"rejected-{key}")
+    downloads(whole, file="rejected", key=f"rejected-{key}")
     shown = min(len(problems), SHOWN_PROBLEMS)
     if total > shown:
         held = words.count(len(problems))

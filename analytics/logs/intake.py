@@ -126,7 +126,7 @@ def loaded(
     """
     staged = inspection.staged
     rejected = staged.rejected + converted.rejected
-    rejects, _ = _problems(staged, converted)
+    rejects, _ = problems(staged, converted)
 
     def judge(conflicts: list[Problem]) -> None:
         if not (answers.accept_rejects or again):
@@ -179,7 +179,7 @@ def arrived(
     """
     staged = inspection.staged
     unpriced = [name for name in converted.unpriced if price(name, overrides=stated) is None]
-    rejects, changes = _problems(staged, converted)
+    rejects, changes = problems(staged, converted)
     return Arrival(
         typed=inspection.folder / TYPED,
         form=converted.form,
@@ -204,7 +204,7 @@ def arrived(
     )
 
 
-def _problems(staged: Staged, converted: Converted) -> tuple[list[Problem], list[Problem]]:
+def problems(staged: Staged, converted: Converted) -> tuple[list[Problem], list[Problem]]:
     """Problems of rejected records, by line, and of values that were set to null."""
     rejects = [*staged.problems, *converted.problems[: converted.rejected]]
     return sorted(rejects, key=lambda problem: problem.line), converted.problems[converted.rejected :]
@@ -338,7 +338,7 @@ def require_few_rejects(inspection: Inspection, converted: Converted, answers: A
     """Refuse a file of which more than 10% is rejected with ``SchemaError``, unless that is accepted."""
     if not answers.accept_rejects:
         staged = inspection.staged
-        rejects, _ = _problems(staged, converted)
+        rejects, _ = problems(staged, converted)
         rejected, unit = staged.rejected + converted.rejected, PLACES[staged.format]
         refuse_many_rejects(staged.read, rejected, rejects, unit=unit)
 

@@ -184,7 +184,7 @@ def test_a_reader_ends_with_the_process_that_waits_for_it():
 
 
 def test_what_was_committed_and_not_yet_checkpointed_is_there_after_a_kill(path, tmp_path, monkeypatch):
-    monkeypatch.setattr("analytics.logs.store.checkpoint", lambda _: True)
+    monkeypatch.setattr("analytics.logs.storage.safe.checkpoint", lambda _: True)
     (tmp_path / "copy").mkdir()
     with Store.open(path) as store:
         intake.load(store, "a", [log(tmp_path, "more.csv", 40, 60)], Answers())
@@ -264,7 +264,7 @@ def test_a_take_back_that_fails_at_its_commit_keeps_file_and_recipe(path, monkey
                 raise StoreError("The disk is full.")
 
         with monkeypatch.context() as patched:
-            patched.setattr("analytics.logs.store.transaction", failing)
+            patched.setattr("analytics.logs.storage.safe.transaction", failing)
             with pytest.raises(StoreError):
                 store.take_back("a", file_id)
         assert recipe.read_text() == before
@@ -283,7 +283,7 @@ def test_an_earlier_backup_stays_until_the_next_is_whole(path, tmp_path, monkeyp
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         with monkeypatch.context() as patched:
-            patched.setattr("analytics.logs.store.shutil.copyfileobj", full)
+            patched.setattr("analytics.logs.storage.safe.shutil.copyfileobj", full)
             with pytest.raises(StoreError, match="disk is full"):
                 store.backup(target)
     assert target.read_bytes() == before
