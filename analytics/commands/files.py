@@ -20,7 +20,7 @@ from analytics import machine_output
 from analytics.commands import flags, opening
 from analytics.commands.logs import report_lines
 from analytics.commands.outcome import UNKNOWN, InputError, Outcome, count, number, table
-from analytics.logs import intake, revision
+from analytics.logs import intake, joining, revision
 from analytics.logs.meaning.answers import Answers
 from analytics.logs.reading.staging import shown
 from analytics.logs.schema import TIERS
@@ -111,6 +111,8 @@ def read_again(options: argparse.Namespace) -> Outcome:
             )
             try:
                 intake.require_settled(inspection)
+                if inspection.proposal.mapping.form == "grades":
+                    joining.require_match(joining.candidates(store, options.dataset, inspection))
                 report = revision.read_again(
                     store, options.dataset, inspection, answers=answers, progress=told
                 )

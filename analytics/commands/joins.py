@@ -12,7 +12,6 @@ Their JSON documents:
 
 import argparse
 import csv
-import io
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -150,11 +149,16 @@ def _silent(found: pl.DataFrame, dataset: str, order: list[str]) -> tuple[str, .
     if not names:
         return ()
     listed = ", ".join(shown(name) for name in names)
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([*(shown(name) for name in order), "GRADER"])
+    wanted = ",".join([*(_listed(shown(name)) for name in order), "GRADER"])
     verb = "does" if len(names) == 1 else "do"
-    said = f"tiertune graders {quote(dataset)} --order {quote(line.getvalue())}"
+    said = f"tiertune graders {quote(dataset)} --order {quote(wanted)}"
     return (f"{listed} {verb} not count. Say who does: {said}",)
+
+
+def _listed(name: str) -> str:
+    """A grader's name as ``_order`` reads it among others."""
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"' if {",", '"'} & set(name) else name
 
 
 def _match_lines(item: Joined) -> list[str]:

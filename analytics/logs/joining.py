@@ -103,6 +103,22 @@ def likeliest(found: pl.DataFrame) -> tuple[str, str] | None:
     return next(best.select("column", "key").iter_rows(), None)
 
 
+def require_match(found: pl.DataFrame) -> None:
+    """Refuse grades that are about nothing in the log.
+
+    Args:
+        found: From ``candidates``.
+
+    Raises:
+        SchemaError: No id that the proposed mapping reads is in the log.
+    """
+    if not found.filter("used")["matched"].sum():
+        raise SchemaError(
+            "No id of this file is in that log, so nothing was changed. Check that both name requests the "
+            "same way, or say which column holds which id (--map request_id=COLUMN)."
+        )
+
+
 def joined_by(answers: Answers, column: str, key: str) -> Answers:
     """``answers`` with a file of grades joined by this column as that id, and by no other."""
     others: dict[str, tuple[str, ...]] = {name: () for name in KEYS["calls"] if name != key}
@@ -221,11 +237,7 @@ def _prepared(read: _Reading, dataset: str, answers: Answers, *, key: str | None
     if mapping.form != "grades":
         raise SchemaError(f"This is a log, not a file of grades. Load it: tiertune load {quote(read.name)}.")
     intake.require_settled(inspection)
-    if not found.filter("used")["matched"].sum():
-        raise SchemaError(
-            "No id of this file is in that log, so nothing was joined. Check that both name requests the "
-            "same way, or say which column holds which id (--map request_id=COLUMN)."
-        )
+    require_match(found)
     converted = intake.convert(inspection, mapping, prices=answers.prices, progress=read.progress)
     intake.require_few_rejects(inspection, converted, answers)
     return _Ready(inspection, answers, converted, found)

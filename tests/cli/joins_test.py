@@ -114,7 +114,7 @@ def test_of_several_files_none_is_joined_if_one_cannot_be(log: Shell) -> None:
     log.write("first.csv", "request_id,correct\nr2,1\n")
     log.write("second.csv", "request_id,correct\nq1,1\n")
     message = log.refused("join", "log", "first.csv", "second.csv")
-    assert message.startswith("second.csv: No id of this file is in that log, so nothing was joined.")
+    assert message.startswith("second.csv: No id of this file is in that log, so nothing was changed.")
     assert [file["file"] for file in log.json("files", "log")["files"]] == ["log.csv"]
     # The same with a file of which a quarter is rejected: a line has a field too many.
     log.write("second.csv", "request_id,correct\nr1,1\nr2,1\nr3,0\nr3,1,0\n")
@@ -133,6 +133,15 @@ def test_joining_a_file_twice_says_the_same_of_its_grades(log: Shell) -> None:
         assert "2 of 4 grades are about no answer of the log: r9, r8\n" in log.text(
             "join", "log", "grades.csv"
         )
+
+
+def test_grades_are_not_read_again_by_ids_that_the_log_does_not_have(log: Shell) -> None:
+    log.write("grades.csv", "request_id,ticket,correct\nr2,t1,0\nr3,t2,1\n")
+    log.text("join", "log", "grades.csv")
+    before = log.json("graders", "log")
+    refused = log.refused("read-again", "log", "grades.csv", "--map", "request_id=ticket")
+    assert refused.startswith("grades.csv: No id of this file is in that log, so nothing was changed.")
+    assert log.json("graders", "log") == before
 
 
 def test_graders_with_any_name_can_be_put_in_order_as_the_advice_has_it(log: Shell) -> None:
