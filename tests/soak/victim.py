@@ -107,7 +107,9 @@ class Victim:
             self.taken("s", stock.GRADES)
         elif scenario == "backup":
             self.mark.aimed, self.mark.phase = True, "staging"
-            self.store.backup(self.store.staging.parents[1] / "copies" / "backup.duckdb")
+            folder = self.store.staging.parents[1] / "copies"
+            folder.mkdir(exist_ok=True)
+            self.store.backup(folder / "backup.duckdb")
         elif scenario == "take-back":
             self.loaded("s", "plain1")
             self.mark.aimed = True

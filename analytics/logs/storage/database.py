@@ -22,7 +22,7 @@ import duckdb
 from analytics.errors import TiertuneError
 from analytics.logs.storage.migration import ForeignError, prepared
 
-MEMORY_LIMIT = "1GB"
+MEMORY_LIMIT = "2GB"
 SPILL_LIMIT = "32GB"
 MOST_THREADS = 8
 QUERY_LIMIT_MS = 120_000
@@ -297,7 +297,10 @@ def unwritten(error: BaseException) -> BaseException:
     if not isinstance(error, duckdb.Error):
         return error
     if isinstance(error, duckdb.OutOfMemoryException):
-        return StoreError(f"This needs more than {MEMORY_LIMIT} of memory. Nothing was changed.")
+        return StoreError(
+            f"This needs more than {MEMORY_LIMIT} of memory. Nothing was changed. Load the log in parts, as "
+            "several datasets."
+        )
     if isinstance(error, duckdb.ConstraintException):
         return StoreError("A value outside its range reached the database. Nothing was changed.")
     return error
