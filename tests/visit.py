@@ -16,6 +16,11 @@ FLAGS = [
     "--disable-background-networking",
 ]
 FLAGS += ["--disable-component-update", "--disable-sync"]
+MAIN = "stMain"
+OTHER_TITLE = """(before) => {
+    const title = document.querySelector('[data-testid="stMain"] h1');
+    return Boolean(title) && title.innerText !== before;
+}"""
 PATIENCE_MS = 90_000
 CALM_MS = 500
 IDLE = """() => {
@@ -56,9 +61,13 @@ class Visit:
         assert self.page.get_by_test_id("stException").all_inner_texts() == []
 
     def open(self, name: str) -> None:
-        """Go to a page by its link in the sidebar."""
+        """Go to a page by its link in the sidebar, and wait until its own title is there."""
+        before, title = urlparse(self.page.url).path, self.page.get_by_test_id(MAIN).locator("h1").first
+        said = title.inner_text()
         self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
         self.page.wait_for_timeout(200)
+        if urlparse(self.page.url).path != before:
+            self.page.wait_for_function(OTHER_TITLE, arg=said)
         self.settle()
 
     def metrics(self) -> dict[str, str]:
