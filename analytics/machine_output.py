@@ -48,6 +48,7 @@ TIER_METHODS = {
     "latency_p50_s": "linear quantile",
     "latency_p95_s": "linear quantile",
 }
+NO_HELD_OUT = "A certified policy has its promise instead; evidence.reported_on says what its figures are of."
 NO_RANDOM = "Needs the outcomes and costs of both models."
 
 
@@ -154,11 +155,14 @@ def points_at(curve: Curve, thresholds: Sequence[float]) -> pl.DataFrame:
 
 
 def tune_document(tuning: Tuning) -> dict[str, Any]:
-    """The thresholds document, the held-out evaluation and the optimism of picking."""
-    held_out = _evaluation(tuning.held_out)
+    """The thresholds document, the held-out evaluation, the optimism of picking and what is promised."""
+    held_out: dict[str, Any] = {"held_out": None, "held_out_reason": NO_HELD_OUT}
+    if not tuning.certified:
+        held_out = {"held_out": {**_evaluation(tuning.figures), "folds": list(REPORT_FOLDS)}}
     return {
         **policy_document.document_of(tuning.policy),
-        "held_out": {**held_out, "folds": list(REPORT_FOLDS)},
+        **held_out,
+        "promise": tuning.promise,
         "optimism": {name: _pair(pair) for name, pair in tuning.optimism.items()},
     }
 

@@ -28,7 +28,7 @@ def changes(tuning: "Tuning", curves: "Mapping[str, Curve]") -> pl.DataFrame:
         the category at these costs. Changes are against the policy in force; null where unknown.
     """
     records: list[dict[str, Any]] = []
-    for name, point in tuning.held_out.categories.items():
+    for name, point in tuning.figures.categories.items():
         force, versus = curves[name].in_force, tuning.vs_in_force.get(name)
         saved = None if versus is None else versus.saved.value
         cost, n = point.cost_per_request_usd.value, curves[name].n
@@ -79,7 +79,7 @@ def chosen(tuning: "Tuning") -> pl.DataFrame:
         ``saved_interval`` (text), ``n`` held-out rows, ``reason``.
     """
     records: list[dict[str, Any]] = []
-    for name, point in tuning.held_out.categories.items():
+    for name, point in tuning.figures.categories.items():
         versus = tuning.vs_strong[name]
         saved = versus.saved
         entry = tuning.policy.categories.get(name)

@@ -15,7 +15,7 @@ SAME = 0.005
 
 def overview_answer(tuning: "Tuning") -> str:
     """The recommended policy in one sentence, and how many categories the log can tell about."""
-    escalated = tuning.held_out.overall.escalation_rate.value
+    escalated = tuning.figures.overall.escalation_rate.value
     strong = tuning.reference == "strong"
     against = (tuning.vs_strong if strong else tuning.vs_in_force).get(None)
     accuracy = None if against is None else against.accuracy
@@ -38,7 +38,7 @@ def _reference(tuning: "Tuning") -> str:
 def verdicts(tuning: "Tuning") -> dict[str, str | None]:
     """The verdict of every category of the log; None for what follows the default."""
     rules = tuning.policy.categories
-    return {name: rules[name].verdict if name in rules else None for name in tuning.held_out.categories}
+    return {name: rules[name].verdict if name in rules else None for name in tuning.figures.categories}
 
 
 def _distance(difference: "Estimate", against: str) -> str:
@@ -118,7 +118,7 @@ def left_out(tuning: "Tuning") -> str:
 
 def marks(tuning: "Tuning") -> "dict[str, Point | None]":
     """The strategies of the plane, all on the held-out rows."""
-    return {**tuning.controls, "recommended": tuning.held_out.overall}
+    return {**tuning.controls, "recommended": tuning.figures.overall}
 
 
 def per_dollar(point: "Point | None") -> float | None:

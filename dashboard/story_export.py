@@ -32,7 +32,7 @@ def answer(tuning: "Tuning", refused: "Mapping[str, CategoryPolicy]") -> str:
 
 def cards(tuning: "Tuning") -> list[components.Card]:
     """The expected effect on rows that the thresholds were not picked on."""
-    shown = tuning.held_out.overall
+    shown = tuning.figures.overall
     versus = tuning.vs_strong.get(None)
     rows = "On held-out requests."
     return [

@@ -182,7 +182,7 @@ def test_tiers_count_each_observed_side(shell: Shell, four: str) -> None:
 
 
 def test_what_tune_writes_evaluates_to_the_figures_in_the_file(shell: Shell, replay: str) -> None:
-    tuned = shell("tune", replay, "--margin", "0.02", "--out", "th.yaml", "--json").document
+    tuned = shell("tune", replay, "--goal", "value", "--value", "0.1", "--out", "th.yaml", "--json").document
     written = policy.load("th.yaml")
     held_out = shell("evaluate", "th.yaml", replay, "--json").document
     assert held_out["rows"] == "held-out"

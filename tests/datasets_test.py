@@ -138,7 +138,7 @@ def test_all_ten_mmlu_pro_pairs_load_into_one_dataset_and_tune(machine: Machine,
     tuned = machine("tune", "mmlu", "--fast", "Qwen3-32B", "--strong", "Qwen3-32B-think", "--margin", "0.02")
     assert len(tuned["categories"]) == 14
     assert tuned["evidence"]["requests"] == 12_032
-    assert {entry["verdict"] for entry in tuned["categories"].values()} == {"estimated"}
+    assert {entry["verdict"] for entry in tuned["categories"].values()} == {"certified"}
 
 
 def test_routellm_has_accuracies_and_says_that_it_lacks_a_confidence(

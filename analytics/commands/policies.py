@@ -24,7 +24,7 @@ from analytics.policy import Goal, GoalName, ThresholdPolicy
 from analytics.tuning.baselines import baselines, control_points
 from analytics.tuning.curve import Point
 from analytics.tuning.evaluation import evaluate
-from analytics.tuning.goals import FILTERS, REPORTED_ON, Tuning, tune
+from analytics.tuning.goals import ALL_ROWS, FILTERS, REPORTED, REPORTED_ON, Tuning, tune
 from analytics.tuning.log import Log, Selection, read_log, select
 
 NEEDED = {
@@ -82,7 +82,7 @@ def add_evaluate(commands: Any) -> None:
     parser.add_argument(
         "--rows",
         choices=["held-out", "all"],
-        help="held-out: folds 10-19, the default on the log that the file was tuned on; all: every row",
+        help="held-out: the rows of the file's own figures, the default on its own log; all: every row",
     )
 
 
@@ -110,11 +110,17 @@ def evaluated(options: argparse.Namespace) -> Outcome:
         whole = log.read()
         same = policy.evidence is not None and policy.evidence.log_sha256 == whole.facts.log_sha256
         rows = options.rows or ("held-out" if same else "all")
-        seen = _as_tuned(log, whole, policy) if same and rows == "held-out" else whole
+        filed = same and rows == "held-out"
+        seen = _as_tuned(log, whole, policy) if filed else whole
         selection = opening.selected(log, seen, options, pair=_one_pair(policy))
-    selection, notes = _as_selected(selection, policy) if same and rows == "held-out" else (selection, [])
+    selection, notes = _as_selected(selection, policy) if filed else (selection, [])
     folds = REPORT_FOLDS if rows == "held-out" else None
     shown = REPORTED_ON if rows == "held-out" else "all"
+    if filed and _certified(policy):
+        reported = REPORTED.get(str(policy.evidence and policy.evidence.reported_on), REPORTED[ALL_ROWS])
+        folds, shown = reported.folds, reported.reported_on
+        rows = "all" if folds is None else shown
+        notes.append(f"The file is certified; its figures are of {shown}, and so are these.")
     found = evaluate(selection, policy, folds=folds, rows=shown, level=level)
     fixed = baselines(selection, folds=folds, covered=found.covered, level=level)
     controls = control_points(selection, found.overall, fixed, folds=folds, level=level)
@@ -129,6 +135,10 @@ def evaluated(options: argparse.Namespace) -> Outcome:
     text = f"On {count(found.overall.escalation_rate.n)} requests ({shown})\n\n{_points_table(points)}"
     document = machine_output.evaluate_document(found, controls, rows=rows)
     return Outcome(document, text, (*log.notes, *selection.notes, *notes))
+
+
+def _certified(policy: ThresholdPolicy) -> bool:
+    return policy.overall is not None and policy.overall.verdict == "certified"
 
 
 def _goal(options: argparse.Namespace) -> Goal:
@@ -206,7 +216,7 @@ def _policy_table(tuning: Tuning) -> str:
     rows = []
     for name, item in tuning.policy.categories.items():
         rule = "-" if item.threshold is None and item.route == "cascade" else item.route.replace("_", " ")
-        at = tuning.held_out.categories[name]
+        at = tuning.figures.categories[name]
         rows.append(
             [
                 name,
@@ -218,7 +228,7 @@ def _policy_table(tuning: Tuning) -> str:
                 count(at.escalation_rate.n),
             ]
         )
-    default, whole = tuning.policy.default, tuning.held_out.overall
+    default, whole = tuning.policy.default, tuning.figures.overall
     rule = number(default.threshold) if default.threshold is not None else default.route.replace("_", " ")
     rows.append(["(any other)", rule, "default", "-", "-", "-", "-"])
     rows.append(

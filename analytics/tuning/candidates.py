@@ -115,8 +115,8 @@ def _evidence(grid: Grid, at: Levels) -> int:
 def candidates(grid: Grid, name: str) -> Candidates | str:
     """What a category can do within the identified region, or why there is nothing."""
     selection, whole, some = grid.selection, grid.all_rows[name], grid.picked[name]
-    everything = _options(whole, whole.confidence, selection)
-    figures = _options(some, whole.confidence, selection)
+    everything = every_option(whole, whole.confidence, selection)
+    figures = every_option(some, whole.confidence, selection)
     cost = figures.cost
     if not grid.costs_known:
         cost = figures.escalated
@@ -125,7 +125,7 @@ def candidates(grid: Grid, name: str) -> Candidates | str:
         known &= (
             (everything.cost_gap == 0) & (everything.cost_n * 2 >= everything.rows) & (figures.cost_gap == 0)
         )
-    known &= _fast_enough(grid, name)
+    known &= fast_enough(grid, name)
     # Options are fast_only, each threshold, escalate all, strong_only. "Escalate all" after a fast call
     # is strong_only at a higher price; without missing confidences the smallest threshold is fast_only.
     known[-2] = False
@@ -178,7 +178,7 @@ def _shadow_reason(grid: Grid, name: str) -> str | None:
     return found[0] if found else None
 
 
-def _options(at: Levels, confidence: Floats, selection: Selection) -> Sums:
+def every_option(at: Levels, confidence: Floats, selection: Selection) -> Sums:
     """Totals of fast only, every threshold, escalate all, strong only: shape ``(m + 3,)``.
 
     ``at`` may lack some of the confidences of the grid: thresholds are looked up, not matched.
@@ -194,7 +194,7 @@ def _options(at: Levels, confidence: Floats, selection: Selection) -> Sums:
     )
 
 
-def _fast_enough(grid: Grid, name: str) -> npt.NDArray[np.bool_]:
+def fast_enough(grid: Grid, name: str) -> npt.NDArray[np.bool_]:
     """Which options keep the 95th percentile of latency within the limit; all of them without one."""
     at, limit = grid.all_rows[name], grid.goal.max_p95_s
     if limit is None:

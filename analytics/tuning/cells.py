@@ -72,11 +72,9 @@ _SUMS: dict[str, str] = {
     "gain_n": "count(*) FILTER (strong_correct > fast_correct)",
     "gain_cost_sum": "coalesce(sum(strong_cost_usd) FILTER (strong_correct > fast_correct), 0)",
     "gain_latency_sum": "coalesce(sum(strong_latency_s) FILTER (strong_correct > fast_correct), 0)",
-    "rounded_fast": f"count(*) FILTER ({_BOTH} AND {_rounded('fast_correct')})",
-    "rounded_strong": f"count(*) FILTER ({_BOTH} AND {_rounded('strong_correct')})",
-    "rounded_both": (
-        f"count(*) FILTER ({_BOTH} AND {_rounded('fast_correct')} AND {_rounded('strong_correct')})"
-    ),
+    "rounded_fast": f"count(*) FILTER ({_rounded('fast_correct')})",
+    "rounded_strong": f"count(*) FILTER ({_rounded('strong_correct')})",
+    "rounded_both": f"count(*) FILTER ({_rounded('fast_correct')} AND {_rounded('strong_correct')})",
 }  # fmt: skip
 COUNTS = (
     "n",

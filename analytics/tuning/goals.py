@@ -1,7 +1,7 @@
-"""A goal over curves becomes a policy: picked on one half of the users, reported on the other.
+"""A goal over curves becomes a policy: certified where a test holds it, else picked and scored on other rows.
 
-The pick uses folds 0-9 and every figure that is shown comes from folds 10-19, so a threshold is never
-scored on the rows that chose it, and it is not refitted afterwards.
+An estimate is picked on folds 0-9 and every figure that is shown comes from folds 10-19, so a threshold is
+never scored on the rows that chose it, and it is not refitted afterwards.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,31 +11,65 @@ from importlib.metadata import version
 
 import polars as pl
 
+from analytics.errors import InsufficientDataError, TiertuneError
 from analytics.estimate import Estimate, rounded
 from analytics.logs.prices import price_map_date
 from analytics.logs.schema import PICK_FOLDS, REPORT_FOLDS, UNCATEGORISED
 from analytics.policy import Difference, Evidence, Goal, Overall, Score, ThresholdPolicy
 from analytics.tuning.baselines import baselines, control_points
+from analytics.tuning.certificate import CERTIFIABLE, Certification, Held, certification, certified_pick
 from analytics.tuning.curve import Point
 from analytics.tuning.evaluation import Comparison, Evaluation, compared, evaluate
 from analytics.tuning.log import Selection
-from analytics.tuning.optimism import optimism
+from analytics.tuning.optimism import optimism, pair_of
 from analytics.tuning.outcome import notes, sentence
 from analytics.tuning.picking import Pick, bare_policy, margin_of, pick
 from analytics.tuning.policy_sums import everywhere, in_force_policy
+from analytics.tuning.verdict_words import next_steps, promise, shortfall
 
 FILTERS = "x-filters"
 PICKED_ON, REPORTED_ON = "folds 0-9", "folds 10-19"
 
 
 @dataclass(frozen=True, slots=True)
-class Tuning:
-    """A tuned policy with what it was compared with, all on rows that it was not picked on.
+class Rows:
+    """Which rows a policy was picked on, and which its figures come from.
 
     Attributes:
-        policy: The policy, with its held-out figures.
-        held_out: The evaluation that the policy's figures come from.
-        optimism: Accuracy and cost in sample, cross-fitted and held out; ``certified`` is None.
+        folds: Of the figures; None for all.
+        picked_on: The rows that chose, as the file says it.
+        reported_on: The rows of the figures, as the file says it.
+    """
+
+    folds: tuple[int, ...] | None
+    picked_on: str
+    reported_on: str
+
+
+ALL_ROWS = "all rows"
+HELD_OUT = Rows(REPORT_FOLDS, PICKED_ON, REPORTED_ON)
+REPORTED: dict[str, Rows] = {
+    REPORTED_ON: HELD_OUT,
+    PICKED_ON: Rows(PICK_FOLDS, PICKED_ON, PICKED_ON),
+    ALL_ROWS: Rows(None, ALL_ROWS, ALL_ROWS),
+}
+"""By what a file says that its figures come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """A tuned policy with what it was compared with.
+
+    An estimated policy was picked on folds 0-9, and all its figures are of the others. A certified one has
+    its promise instead; its figures are of all rows, or of the half that learned its path.
+
+    Attributes:
+        policy: The policy, with its figures.
+        rows: Which rows the figures are of.
+        figures: The evaluation that the policy's figures come from.
+        certification: What could be certified.
+        optimism: Accuracy and cost in sample, cross-fitted and held out of the pick that is not certified,
+            and ``certified`` of the certified policy; each None where there is none.
         baselines: Evaluations of ``fast_only``, ``strong_only`` and, where known, ``in_force``, by category.
         controls: Those three overall, and ``random`` and ``oracle``, on the same rows; None where not known.
         vs_strong: The policy against always strong, by category and (key None) overall.
@@ -46,11 +80,15 @@ class Tuning:
         left_out: Categories that no overall figure is about, since the log cannot tell.
         left_out_share: Their share of the requests.
         sentence: The outcome in one or two sentences.
+        promise: What is certified, or why nothing is and what it would take; None where the goal promises
+            nothing that could be tested.
         notes: Sentences on what was left out or assumed.
     """
 
     policy: ThresholdPolicy
-    held_out: Evaluation
+    rows: Rows
+    figures: Evaluation
+    certification: Certification
     optimism: dict[str, dict[str, Estimate] | None]
     baselines: dict[str, Evaluation]
     controls: dict[str, Point | None]
@@ -62,11 +100,17 @@ class Tuning:
     left_out: tuple[str, ...]
     left_out_share: float
     sentence: str
+    promise: str | None
     notes: tuple[str, ...] = ()
+
+    @property
+    def certified(self) -> bool:
+        """Whether the policy is certified."""
+        return self.certification.held is not None
 
 
 def tune(selection: Selection, goal: Goal, *, created: datetime | None = None) -> Tuning:
-    """The best policy by a goal, with held-out figures.
+    """The cheapest certified policy, or else the best one by a goal with held-out figures.
 
     Args:
         selection: The rows in question.
@@ -78,34 +122,54 @@ def tune(selection: Selection, goal: Goal, *, created: datetime | None = None) -
         NotIdentifiedError: No category has a candidate that this log identifies.
         InsufficientDataError: Too few grades, no costs where the goal needs them, or no policy reaches it.
     """
-    picked = pick(selection, goal, folds=PICK_FOLDS)
+    found = certification(selection, goal)
+    estimated = _estimated(selection, goal, certified=found.held is not None)
+    held = found.held
+    picked = estimated if held is None else certified_pick(selection, goal, found)
+    if picked is None:
+        raise InsufficientDataError("No policy reaches the goal.")
+    rows = HELD_OUT if held is None else REPORTED[_reported(held.figures_on)]
     bare = bare_policy(selection, picked)
     level = goal.level
-    held_out = evaluate(selection, bare, folds=REPORT_FOLDS, rows=REPORTED_ON, level=level)
+    figures = evaluate(selection, bare, folds=rows.folds, rows=rows.reported_on, level=level)
     strong, force = everywhere(selection, "strong_only"), in_force_policy(selection)
-    covered = held_out.covered
+    covered = figures.covered
     vs_strong, vs_force = (
         {}
         if other is None
-        else compared(selection, bare, other, folds=REPORT_FOLDS, covered=covered, level=level)
+        else compared(selection, bare, other, folds=rows.folds, covered=covered, level=level)
         for other in (strong, force)
     )
-    fixed = baselines(selection, folds=REPORT_FOLDS, covered=covered, level=level)
-    controls = control_points(selection, held_out.overall, fixed, folds=REPORT_FOLDS, level=level)
-    reaches = _reaches(goal, picked, held_out, vs_strong if picked.reference == "strong" else vs_force)
+    fixed = baselines(selection, folds=rows.folds, covered=covered, level=level)
+    controls = control_points(selection, figures.overall, fixed, folds=rows.folds, level=level)
+    versus = vs_strong if picked.reference == "strong" else vs_force
+    reaches = None if held is not None else _reaches(goal, picked, figures, versus)
     compares = goal.name == "non-inferior"
     asked = replace(
         goal,
         margin=margin_of(goal) if compares else None,
         reference=picked.reference if compares else None,
     )
+    promised = None
+    if goal.name in CERTIFIABLE:
+        name = "always strong" if picked.reference == "strong" else "the policy in force"
+        promised = promise(asked, found, reference=name) or shortfall(asked, found, reference=name)
     policy = _documented(
-        selection, bare, goal=asked, held_out=held_out, vs_in_force=vs_force, created=created
+        selection,
+        bare,
+        goal=asked,
+        rows=rows,
+        figures=figures,
+        vs_in_force=vs_force,
+        created=created,
+        held=held,
     )
     return Tuning(
         policy=policy,
-        held_out=held_out,
-        optimism=optimism(selection, goal, bare, held_out),
+        rows=rows,
+        figures=figures,
+        certification=found,
+        optimism=_meter(selection, goal, estimated, certified=figures if held is not None else None),
         baselines=fixed,
         controls=controls,
         vs_strong=vs_strong,
@@ -115,15 +179,38 @@ def tune(selection: Selection, goal: Goal, *, created: datetime | None = None) -
         price_usd=picked.price_usd if picked.costs_known else None,
         left_out=tuple(name for name in selection.categories if name not in covered),
         left_out_share=_share(selection, covered),
-        sentence=sentence(
-            asked,
-            picked,
-            held_out,
-            against=vs_strong if picked.reference == "strong" else vs_force,
-            reaches=reaches,
-        ),
-        notes=(*selection.notes, *notes(selection, picked, held_out)),
+        sentence=sentence(asked, picked, figures, against=versus, reaches=reaches, promised=promised),
+        promise=promised,
+        notes=(*selection.notes, *notes(selection, picked, figures), *next_steps(asked, found)),
     )
+
+
+def _estimated(selection: Selection, goal: Goal, *, certified: bool) -> Pick | None:
+    """The pick on folds 0-9; None where there is none but a certified policy stands in."""
+    try:
+        return pick(selection, goal, folds=PICK_FOLDS)
+    except TiertuneError:
+        if certified:
+            return None
+        raise
+
+
+def _reported(folds: tuple[int, ...]) -> str:
+    return {PICK_FOLDS: PICKED_ON, REPORT_FOLDS: REPORTED_ON}.get(folds, ALL_ROWS)
+
+
+def _meter(
+    selection: Selection, goal: Goal, estimated: Pick | None, *, certified: Evaluation | None
+) -> dict[str, dict[str, Estimate] | None]:
+    """What picking claims in sample and is worth elsewhere, beside what is certified."""
+    if estimated is None:
+        return dict.fromkeys(("in_sample", "cross_fitted", "held_out")) | {
+            "certified": None if certified is None else pair_of(certified.overall)
+        }
+    bare = bare_policy(selection, estimated)
+    held_out = evaluate(selection, bare, folds=REPORT_FOLDS, rows=REPORTED_ON, level=goal.level)
+    found = optimism(selection, goal, bare, held_out)
+    return found | {"certified": None if certified is None else pair_of(certified.overall)}
 
 
 def _share(selection: Selection, covered: tuple[str, ...]) -> float:
@@ -133,7 +220,7 @@ def _share(selection: Selection, covered: tuple[str, ...]) -> float:
 
 
 def _reaches(
-    goal: Goal, picked: Pick, held_out: Evaluation, versus: Mapping[str | None, Comparison]
+    goal: Goal, picked: Pick, figures: Evaluation, versus: Mapping[str | None, Comparison]
 ) -> bool | None:
     """Whether the rows that the policy was not picked on meet the goal; None where that is unknown."""
     names: list[str | None] = [None]
@@ -142,7 +229,7 @@ def _reaches(
     if goal.name == "non-inferior":
         lost = [versus[name].accuracy.value if name in versus else None for name in names]
         return _all(lost, lambda value: value >= -margin_of(goal) - 1e-12)
-    points = [held_out.overall if name is None else held_out.categories[name] for name in names]
+    points = [figures.overall if name is None else figures.categories[name] for name in names]
     if goal.name == "budget":
         costs = [item.cost_per_request_usd.value for item in points]
         return _all(costs, lambda value: value <= (goal.budget_usd or 0.0) * (1 + 1e-12))
@@ -164,24 +251,27 @@ def _documented(
     bare: ThresholdPolicy,
     *,
     goal: Goal,
-    held_out: Evaluation,
+    rows: Rows,
+    figures: Evaluation,
     vs_in_force: Mapping[str | None, Comparison],
     created: datetime | None,
+    held: Held | None,
 ) -> ThresholdPolicy:
     """The policy with its evidence, as the file carries it."""
     facts = selection.log.facts
     categories = {}
     for name, item in bare.categories.items():
-        at = held_out.categories[name]
+        at = figures.categories[name]
         categories[name] = replace(
             item,
+            certificate=None if held is None else held.certificates.get(name),
             n=at.accuracy.n,
             accuracy=_shown(at.accuracy),
             cost_per_request_usd=_shown(at.cost_per_request_usd),
             escalation_rate=_shown(at.escalation_rate),
             latency_p95_s=_shown(at.latency_p95_s),
         )
-    whole = held_out.overall
+    whole = figures.overall
     return replace(
         bare,
         categories=categories,
@@ -193,19 +283,20 @@ def _documented(
         evidence=Evidence(
             log_sha256=facts.log_sha256,
             requests=int(selection.rows["rows"].sum()),
-            picked_on=PICKED_ON,
-            reported_on=REPORTED_ON,
+            picked_on=rows.picked_on,
+            reported_on=rows.reported_on,
             since=facts.first_ts,
             until=facts.last_ts,
             prices_as_of=price_map_date(),
         ),
         overall=Overall(
-            verdict="estimated",
+            verdict="estimated" if held is None else "certified",
             n=whole.accuracy.n,
             accuracy=_shown(whole.accuracy),
             cost_per_request_usd=_shown(whole.cost_per_request_usd),
             escalation_rate=_shown(whole.escalation_rate),
         ),
+        certificate=None if held is None else held.certificates.get(None),
         latency_p95_s=_shown(whole.latency_p95_s),
         difference_to_in_force=Difference(accuracy=_shown(vs_in_force[None].accuracy))
         if vs_in_force

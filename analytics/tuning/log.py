@@ -13,7 +13,7 @@ from analytics.logs.schema import UNCATEGORISED
 from analytics.logs.storage import tables
 from analytics.logs.storage.facts import Facts, facts, in_force
 from analytics.policy import PolicyKind
-from analytics.tuning.cells import SUMS, cells
+from analytics.tuning.cells import KEYS, SUMS, UNIT_FIRST, cells
 from analytics.tuning.identification import GROUP, Missing, contributions, regimes
 from analytics.tuning.latency import latency_cells
 from analytics.tuning.sums import Levels, levels_by_category
@@ -56,6 +56,7 @@ class Selection:
     Attributes:
         log: Where it was taken from.
         rows: Contributions of every cell, see ``identification.contributions``.
+        cells: The cells themselves, without the keys that no question distinguishes.
         regimes: How each category was observed, see ``identification.regimes``.
         categories: Names in order; requests without a category are ``UNCATEGORISED``.
         pairs: The (fast, strong) pair of each category.
@@ -74,6 +75,7 @@ class Selection:
 
     log: Log
     rows: pl.DataFrame
+    cells: pl.DataFrame
     regimes: pl.DataFrame
     categories: tuple[str, ...]
     pairs: dict[str, tuple[str, str]]
@@ -107,12 +109,14 @@ def read_log(
     """
     with store.cursor() as cursor:
         table = tables.of(cursor, dataset, "decisions")
+        found = facts(cursor, dataset, since=since, until=until)
+        keys = (*KEYS, UNIT_FIRST) if found.few_units else KEYS
         return Log(
             name=dataset,
-            cells=cells(cursor, table, since=since, until=until),
+            cells=cells(cursor, table, since=since, until=until, keys=keys),
             latency=latency_cells(cursor, table, since=since, until=until),
             in_force=in_force(cursor, dataset),
-            facts=facts(cursor, dataset, since=since, until=until),
+            facts=found,
         )
 
 
@@ -154,6 +158,7 @@ def select(
     return Selection(
         log=log,
         rows=rows,
+        cells=frame,
         regimes=observed,
         categories=tuple(sorted(pairs)),
         pairs=pairs,

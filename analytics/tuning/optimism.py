@@ -22,14 +22,15 @@ def optimism(
         selection, bare, folds=PICK_FOLDS, covered=held_out.covered, level=goal.level
     ).overall
     return {
-        "in_sample": _pair_of(in_sample),
+        "in_sample": pair_of(in_sample),
         "cross_fitted": _cross_fitted(selection, goal, held_out.covered),
-        "held_out": _pair_of(held_out.overall),
+        "held_out": pair_of(held_out.overall),
         "certified": None,
     }
 
 
-def _pair_of(item: Point) -> dict[str, Estimate]:
+def pair_of(item: Point) -> dict[str, Estimate]:
+    """What the meter shows of a policy's figures."""
     return {"accuracy": item.accuracy, "cost_per_request_usd": item.cost_per_request_usd}
 
 

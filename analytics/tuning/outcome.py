@@ -1,30 +1,29 @@
 """The outcome of a tuning in words, from held-out figures alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from analytics.estimate import Estimate
-from analytics.policy import Goal
+from analytics.policy import Goal, Verdict
 from analytics.tuning.evaluation import Comparison, Evaluation
 from analytics.tuning.log import FEW_UNITS, Selection
 from analytics.tuning.picking import Pick
 
 FULL_COVERAGE = 0.95
 ROUNDS_TO_NOTHING = 0.0005
-NO_CERTIFICATE = "Certificates are not computed: every verdict is an estimate."
 
 
-def notes(selection: Selection, picked: Pick, held_out: Evaluation) -> list[str]:
+def notes(selection: Selection, picked: Pick, figures: Evaluation) -> list[str]:
     """Sentences on what the figures assume and what was left out."""
     facts = selection.log.facts
-    found = [NO_CERTIFICATE]
-    left_out = [name for name in selection.categories if name not in held_out.covered]
+    found = []
+    left_out = [name for name in selection.categories if name not in figures.covered]
     if left_out:
         found.append(
             f"Figures over all categories leave out what this log cannot tell: {', '.join(left_out)}."
         )
     if not picked.costs_known:
         found.append("Without costs, the cheapest policy is the one with the fewest escalations.")
-    covered, rows = held_out.overall.cost_per_request_usd.n, held_out.overall.escalation_rate.n
+    covered, rows = figures.overall.cost_per_request_usd.n, figures.overall.escalation_rate.n
     if picked.costs_known and covered < FULL_COVERAGE * rows:
         found.append(
             f"Costs are known for {covered / rows:.0%} of the requests; the rest is left out of them."
@@ -48,24 +47,26 @@ def notes(selection: Selection, picked: Pick, held_out: Evaluation) -> list[str]
 def sentence(
     goal: Goal,
     picked: Pick,
-    held_out: Evaluation,
+    figures: Evaluation,
     *,
     against: Mapping[str | None, Comparison],
     reaches: bool | None,
+    promised: str | None,
 ) -> str:
     """The outcome in words.
 
     Args:
         goal: What was tuned for.
         picked: The choices.
-        held_out: Their figures on rows that they were not picked on.
+        figures: Their figures.
         against: The policy against its reference; empty where that is unknown.
-        reaches: Whether those rows meet the goal; None where that cannot be told.
+        reaches: Whether held-out rows meet the goal; None where that cannot be told, or a promise stands.
+        promised: What is certified, or why nothing is; None where the goal makes no promise.
     """
     parts = []
     if reaches is False:
         parts.append("On the requests that it was not picked on, this policy misses the goal.")
-    whole = held_out.overall
+    whole = figures.overall
     share = whole.escalation_rate.value
     name = "always strong" if picked.reference == "strong" else "the policy in force"
     compared = against.get(None)
@@ -77,18 +78,33 @@ def sentence(
     if compared is not None and compared.saved.value is not None:
         text += " and " + _saving(compared.saved)
     parts.append(text + ".")
+    if promised is not None:
+        parts.append(promised)
     counted = [choice.verdict for choice in picked.choices.values()]
-    estimated = counted.count("estimated")
-    tail = f"{estimated} of {len(counted)} categories {'has' if estimated == 1 else 'have'} an estimate"
+    tail = _told(counted)
     few, unknown = counted.count("insufficient_evidence"), counted.count("not_identified")
     if few:
         tail += f", {few} {'has' if few == 1 else 'have'} too little data"
     if unknown:
         tail += f", {unknown} cannot be told from this log"
     parts.append(tail + ".")
-    if goal.scope == "overall" and len(counted) > 1:
+    if goal.scope == "overall" and len(counted) > 1 and "certified" not in counted:
         parts.append("The goal is for all categories together; one alone may lose more.")
     return " ".join(parts)
+
+
+def _told(verdicts: Sequence[Verdict]) -> str:
+    """``9 of 11 categories are certified``."""
+    parts = [
+        f"{count} of {len(verdicts)} {_categories(len(verdicts))} {'is' if count == 1 else 'are'} {name}"
+        for name in ("certified", "estimated", "pooled")
+        if (count := verdicts.count(name))
+    ]
+    return ", ".join(parts) or f"None of {len(verdicts)} {_categories(len(verdicts))} has a verdict"
+
+
+def _categories(count: int) -> str:
+    return "category" if count == 1 else "categories"
 
 
 def _difference(found: Estimate, name: str) -> str:
@@ -101,7 +117,8 @@ def _difference(found: Estimate, name: str) -> str:
         text = f"{'gains' if value > 0 else 'loses'} {points:.1f} points of accuracy against {name}"
     if found.low is None or found.high is None:
         return text
-    return f"{text} ({found.low * 100:.1f} to {found.high * 100:.1f})".replace("-", "−")
+    low, high = (round(end * 100, 1) + 0.0 for end in (found.low, found.high))
+    return f"{text} ({low:.1f} to {high:.1f})".replace("-", "−")
 
 
 def _saving(saved: Estimate) -> str:

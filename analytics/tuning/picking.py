@@ -99,7 +99,7 @@ def pick(selection: Selection, goal: Goal, *, folds: Iterable[int] | None = PICK
             f"The goal {goal.name} needs costs. This log has none for these requests: add cost_usd or "
             "token columns, or give prices with --price MODEL=IN,OUT."
         )
-    fallback = _default(selection, ground.reference)
+    default = fallback(selection, ground.reference)
     options: dict[str, Candidates] = {}
     refused: dict[str, tuple[Verdict, str]] = {}
     for name in selection.categories:
@@ -114,7 +114,7 @@ def pick(selection: Selection, goal: Goal, *, folds: Iterable[int] | None = PICK
     solved, price = _solved(goal, options)
     chosen = {name: _choice(ground.all_rows[name], options[name], number) for name, number in solved.items()}
     # Requests without a category follow the file's default, so where they have a verdict they decide it.
-    default = chosen.get(UNCATEGORISED, fallback)
+    default = chosen.get(UNCATEGORISED, default)
     choices = {
         name: chosen[name] if name in chosen else Choice(default.route, None, None, *refused[name])
         for name in selection.categories
@@ -133,7 +133,7 @@ def _refuse(refused: Mapping[str, tuple[Verdict, str]]) -> None:
     raise NotIdentifiedError(f"No threshold can be picked from this log. {reasons}")
 
 
-def _default(selection: Selection, reference: str) -> Choice:
+def fallback(selection: Selection, reference: str) -> Choice:
     """The strong model, or what is in force where that is the reference."""
     if reference == "in-force":
         found = [in_force_threshold(selection, name) for name in selection.categories]

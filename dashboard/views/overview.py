@@ -22,7 +22,7 @@ if tuning is None:
 
 pooled = state.curve()
 components.title_block(QUESTION, story.overview_answer(tuning))
-policy, strong = tuning.held_out.overall, tuning.controls["strong_only"]
+policy, strong = tuning.figures.overall, tuning.controls["strong_only"]
 components.cards(
     [
         components.card("Accuracy", policy.accuracy, "percent", hint="Of the recommended policy."),

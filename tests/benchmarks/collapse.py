@@ -39,7 +39,7 @@ def _grouped(frame: pl.LazyFrame) -> pl.LazyFrame:
                 _product(f"{side}_{measure}_sq", source, source),
             ]
         sums.append(pl.col(f"{side}_latency_s").count().alias(f"{side}_latency_n"))
-    both, won = yf.is_not_null() & ys.is_not_null(), ys > yf
+    won = ys > yf
     sums += [
         _product("correct_x", "fast_correct", "strong_correct"),
         _product("fast_correct_x_cost", "fast_correct", "fast_cost_usd"),
@@ -53,9 +53,9 @@ def _grouped(frame: pl.LazyFrame) -> pl.LazyFrame:
         won.sum().alias("gain_n"),
         pl.when(won).then("strong_cost_usd").sum().alias("gain_cost_sum"),
         pl.when(won).then("strong_latency_s").sum().alias("gain_latency_sum"),
-        (both & (yf >= 1)).sum().alias("rounded_fast"),
-        (both & (ys >= 1)).sum().alias("rounded_strong"),
-        (both & (yf >= 1) & (ys >= 1)).sum().alias("rounded_both"),
+        (yf >= 1).sum().alias("rounded_fast"),
+        (ys >= 1).sum().alias("rounded_strong"),
+        ((yf >= 1) & (ys >= 1)).sum().alias("rounded_both"),
     ]
     keyed = frame.with_columns(
         pl.col("policy_kind").fill_null("cascade"),

@@ -60,13 +60,14 @@ def test_the_file_s_decimal_threshold_is_the_same_policy(tmp_path):
         name: CategoryPolicy(item.route, item.interval and item.interval[1])
         for name, item in tuning.policy.categories.items()
     }
-    same = evaluate(chosen, ThresholdPolicy("cascade", Default("strong_only"), exact), folds=REPORT_FOLDS)
-    assert same.overall == tuning.held_out.overall
+    policy = ThresholdPolicy("cascade", Default("strong_only"), exact)
+    same = evaluate(chosen, policy, folds=tuning.rows.folds, rows=tuning.rows.reported_on)
+    assert same.overall == tuning.figures.overall
 
 
 def test_figures_come_from_the_rows_that_the_pick_did_not_see(tmp_path):
     chosen = simulated(tmp_path)
-    tuning = tune(chosen, Goal(margin=0.02))
+    tuning = tune(chosen, Goal(name="value", value_usd=0.1))
     assert tuning.policy.evidence.picked_on == "folds 0-9"
     held_out = evaluate(chosen, tuning.policy, folds=REPORT_FOLDS).overall
     assert tuning.policy.overall.accuracy.value == pytest.approx(held_out.accuracy.value, rel=1e-11)
@@ -150,8 +151,7 @@ def test_too_little_data_is_said_and_takes_the_default(tmp_path):
         "fast_correct": [0, 1] * ((n + 20) // 2),
         "strong_correct": [1, 1] * ((n + 20) // 2),
     }
-    got = tune(select(log_of(small, tmp_path)), Goal())
-    rare = got.policy.categories["rare"]
+    rare = tune(select(log_of(small, tmp_path)), Goal(scope="category")).policy.categories["rare"]
     assert (rare.verdict, rare.route, rare.threshold) == ("insufficient_evidence", "strong_only", None)
     assert "20 graded pairs" in rare.reason
 
@@ -181,7 +181,7 @@ def test_a_plain_cascade_is_tuned_against_the_policy_in_force_and_only_downwards
         "fast_cost_usd": [0.001] * n,
         "strong_cost_usd": [0.02 if e else None for e in escalated],
     }  # fmt: skip
-    got = tune(select(log_of(rows, tmp_path)), Goal(margin=0.02))
+    got = tune(select(log_of(rows, tmp_path)), Goal(margin=0.03))
     item = got.policy.categories["math"]
     assert got.reference == "in-force"
     assert got.policy.goal.reference == "in-force"

@@ -54,7 +54,7 @@ def test_what_a_correct_answer_is_worth_does_not_depend_on_how_many_requests_are
 def test_a_category_that_only_one_half_holds_has_too_little_data(folds, tmp_path):
     _, rows = simulated(1000, task_category=["a"] * 500 + ["b"] * 500)
     rows["request_id"] = ids(range(20), 500) + [f"{name}" for name in ids(folds, 900)[-500:]]
-    choice = tune(select(log_of(rows, tmp_path)), Goal()).policy.categories["b"]
+    choice = pick(select(log_of(rows, tmp_path)), Goal()).choices["b"]
     assert (choice.route, choice.verdict) == ("strong_only", "insufficient_evidence")
 
 

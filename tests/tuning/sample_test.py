@@ -71,7 +71,7 @@ def test_a_category_with_two_shadow_answers_is_not_judged(sample):
 
 def test_the_tuned_policy_s_held_out_accuracy_covers_its_true_one(chosen):
     tuning = tune(chosen, Goal(margin=0.02))
-    rows = {name: curve(chosen, category=name).n for name in tuning.held_out.covered}
+    rows = {name: curve(chosen, category=name).n for name in tuning.figures.covered}
     total = 0.0
     for name, n in rows.items():
         item = tuning.policy.categories[name]
@@ -80,13 +80,13 @@ def test_the_tuned_policy_s_held_out_accuracy_covers_its_true_one(chosen):
         else:
             value = (truth.true_fast_only if item.route == "fast_only" else truth.true_strong_only)(name)[0]
         total += n * value
-    got = tuning.held_out.overall.accuracy
+    got = tuning.figures.overall.accuracy
     error = (got.high - got.low) / (2 * 1.96)
     assert abs(got.value - total / sum(rows.values())) < 4 * error
 
 
 def test_evaluating_the_policy_again_gives_the_same_figures(chosen):
     tuning = tune(chosen, Goal(margin=0.02))
-    again = evaluate(chosen, tuning.policy, folds=range(10, 20)).overall
+    again = evaluate(chosen, tuning.policy, folds=tuning.rows.folds).overall
     for name in ("accuracy", "cost_per_request_usd", "escalation_rate", "latency_p95_s"):
-        assert getattr(again, name).as_json() == getattr(tuning.held_out.overall, name).as_json()
+        assert getattr(again, name).as_json() == getattr(tuning.figures.overall, name).as_json()

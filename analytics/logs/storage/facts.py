@@ -38,6 +38,12 @@ _IN_FORCE = f"""
     FROM logged GROUP BY task_category, fast_model, strong_model
     ORDER BY task_category NULLS LAST, fast_model, strong_model"""  # noqa: S608
 
+_LARGEST_UNIT = f"""
+    SELECT max(rows) FROM (
+        SELECT count(*) AS rows FROM {tables.DECISIONS} WHERE unit_id IS NOT NULL AND {_WINDOW}
+        GROUP BY unit_id)"""  # noqa: S608
+_LEAST_UNITS, _LARGEST_SHARE = 100, 0.05
+
 _ROWS: dict[Form, str] = {"decisions": tables.DECISIONS, "calls": tables.CALLS, "grades": tables.GRADES}
 
 
@@ -59,6 +65,7 @@ class Facts:
         log_sha256: Identity of the dataset's content.
         confidence_kinds: Kinds that the rows name, in order.
         confidence_sources: Columns of the files that became ``confidence``, several joined by ``+``.
+        largest_unit: Decisions of the unit that has most; None where units have one request each.
     """
 
     requests: int
@@ -74,11 +81,19 @@ class Facts:
     log_sha256: str
     confidence_kinds: tuple[str, ...]
     confidence_sources: tuple[str, ...]
+    largest_unit: int | None = None
 
     @property
     def clustered(self) -> bool:
         """Whether some unit has several requests, so that requests are not independent."""
         return self.units is not None and self.units < self.requests
+
+    @property
+    def few_units(self) -> bool:
+        """Whether units are too few, or one is too large, for the spread between folds to allow for them."""
+        if not self.clustered or self.units is None:
+            return False
+        return self.units < _LEAST_UNITS or (self.largest_unit or 0) > _LARGEST_SHARE * self.rows
 
 
 def facts(
@@ -101,6 +116,9 @@ def facts(
     requests, rows, units, named, first, last, categories, pairs, arms, experiments, kinds = found
     files = cursor.execute("SELECT file_id, mapping FROM files WHERE dataset = ?", [dataset]).fetchall()
     names = {item["name"] for item in categories or []}
+    largest = None
+    if named and units < requests:
+        (largest,) = cursor.execute(_LARGEST_UNIT, window).fetchone() or (None,)
     return Facts(
         requests=requests,
         rows=rows,
@@ -115,6 +133,7 @@ def facts(
         log_sha256=log_sha256(file_id for file_id, _ in files),
         confidence_kinds=tuple(sorted(kinds or [])),
         confidence_sources=tuple(sorted({source for _, text in files if (source := _source(text))})),
+        largest_unit=largest,
     )
 
 
