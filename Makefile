@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench soak sample lock
+.PHONY: help install run test check format bench soak proofs sample lock
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench: install  ## Measure speed against pandas and Polars; prints ratios
 soak: install  ## Run the long proofs (hours) and update docs/figures.md
 	$(BIN)/python -m tests.chromium
 	$(BIN)/python -m tests.soak --write
+
+proofs: install  ## Simulate what certificates and intervals promise (an hour) and update docs/figures.md
+	$(BIN)/python -m tests.proofs --write
 
 sample: install  ## Write the sample logs anew from their seed
 	$(BIN)/python -m data.generator

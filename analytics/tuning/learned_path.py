@@ -68,7 +68,7 @@ def _pooled(n: Floats, loss: Floats) -> Floats:
     """Loss per pair of all categories by level, rising as confidence falls."""
     from scipy.optimize import isotonic_regression  # noqa: PLC0415 - off the page path
 
-    weight = n.sum(axis=0) + _START_PAIRS
+    weight: Floats = n.sum(axis=0) + _START_PAIRS
     if weight.size == 0:
         return weight
     rate: Floats = (loss.sum(axis=0) + _START_LOSS) / weight

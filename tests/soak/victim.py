@@ -108,7 +108,7 @@ class Victim:
         elif scenario == "backup":
             self.mark.aimed, self.mark.phase = True, "staging"
             folder = self.store.staging.parents[1] / "copies"
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
             self.store.backup(folder / "backup.duckdb")
         elif scenario == "take-back":
             self.loaded("s", "plain1")
