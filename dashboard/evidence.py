@@ -75,11 +75,33 @@ def _unknown(curve: "Curve") -> list[tuple[str, str]]:
     ]
 
 
+def certificates(tuning: "Tuning") -> str:
+    """The tests that a certified policy passed, in numbers."""
+    held, said = tuning.certification.held, []
+    for name, item in ({} if held is None else held.certificates).items():
+        of = "" if name is None else f"{words.plain(name, limit=40)}: "
+        learned = f", along a path learned on {item.learned_on}" if item.learned_on else ""
+        text = f"{of}{words.count(item.n)} pairs on {item.walked_on}{learned}, {words.count(item.lost)} lost"
+        text += f", {words.count(item.won)} won"
+        if item.z is not None and item.z_critical is not None:
+            found, needed = (words.signed(f"{value:.2f}") for value in (item.z, item.z_critical))
+            text += f", z {found} (needed: {needed} or less)"
+        said.append(text)
+    pairs = tuning.certification.pairs
+    thinned = ""
+    if pairs is not None and pairs.thinned_to is not None:
+        share = words.percent(pairs.thinned_to)
+        thinned = f" Pairs were thinned by chance to the smallest sampling probability, {share}."
+    return f"{tuning.promise or ''} The exact score test: {'; '.join(said)}.{thinned}"
+
+
 def of_tuning(tuning: "Tuning", selection: "Selection") -> list[tuple[str, str]]:
     """What holds up the recommended policy."""
     evidence = tuning.policy.evidence
     rows = "" if evidence is None else f"{words.count(evidence.requests)} requests of this log. "
-    found = [("Held out", rows + HELD_OUT)]
+    found = [
+        ("Certificate", rows + certificates(tuning)) if tuning.certified else ("Held out", rows + HELD_OUT)
+    ]
     if tuning.price_usd is not None:
         price = words.money(tuning.price_usd)
         found.append(

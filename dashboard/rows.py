@@ -18,7 +18,7 @@ def changes(tuning: "Tuning", curves: "Mapping[str, Curve]") -> pl.DataFrame:
     """One row per category, the largest gain in accuracy first.
 
     Args:
-        tuning: The recommended policy; its figures are held-out ones.
+        tuning: The recommended policy; with its figures.
         curves: Curve of every category, for its size and its threshold in force.
 
     Returns:
@@ -76,7 +76,7 @@ def chosen(tuning: "Tuning") -> pl.DataFrame:
     Returns:
         ``category``, ``verdict`` (one-element list), ``threshold`` (text), ``accuracy`` (text with
         interval), ``vs_strong`` in points, ``saved`` in [0, 1] (null where negative or unknown),
-        ``saved_interval`` (text), ``n`` held-out rows, ``reason``.
+        ``saved_interval`` (text), ``n`` rows, ``reason``.
     """
     records: list[dict[str, Any]] = []
     for name, point in tuning.figures.categories.items():

@@ -28,7 +28,29 @@ def overview_answer(tuning: "Tuning") -> str:
     if saved is not None and saved.value is not None:
         text += f" and {_costs(saved.value, saved.low, saved.high)}"
     missed = "On held-out requests this policy misses the goal. " if tuning.reaches_goal is False else ""
-    return f"{missed}{text}. {verdict_count(tuning)}"
+    held = f" {promised(tuning)}." if tuning.certified else ""
+    return f"{missed}{text}.{held} {verdict_count(tuning)}"
+
+
+def promised(tuning: "Tuning") -> str:
+    """``Certified at 95%: at most 1 point below always strong``; what exactly is in the promise itself."""
+    goal = tuning.policy.goal
+    if goal is None:
+        return ""
+    level = words.percent(goal.level, digits=0)
+    if goal.name == "min-accuracy":
+        what = f"accuracy of at least {words.percent(goal.min_accuracy)}"
+    else:
+        margin = (goal.margin or 0.0) * words.POINT
+        what = f"at most {margin:g}{words.NBSP}point{'' if margin == 1 else 's'} below {_reference(tuning)}"
+    where = " in every certified category" if goal.scope == "category" else ""
+    return f":green[**Certified at {level}**]: {what}{where}"
+
+
+def _against(tuning: "Tuning") -> "Estimate | None":
+    """What the policy saves against its reference."""
+    found = (tuning.vs_strong if tuning.reference == "strong" else tuning.vs_in_force).get(None)
+    return None if found is None else found.saved
 
 
 def _reference(tuning: "Tuning") -> str:
@@ -92,6 +114,14 @@ def thresholds_answer(tuning: "Tuning") -> str:
     have = "has" if len(told) == 1 else "have"
     total = words.plural(len(found), "category", "categories")
     parts = [f"**{len(told)} of {total}** {have} a route of {'its' if len(told) == 1 else 'their'} own"]
+    if tuning.certified:
+        saved = _against(tuning)
+        less = (
+            ""
+            if saved is None or saved.value is None
+            else f"; it {_costs(saved.value, saved.low, saved.high)}"
+        )
+        parts = [f"{promised(tuning)}{less}. {parts[0]}"]
     if few:
         short = "has" if len(few) == 1 else "have"
         parts.append(f"**{len(few)}** {short} too little data: {words.listing(few, limit=3)}")
@@ -100,9 +130,14 @@ def thresholds_answer(tuning: "Tuning") -> str:
     return "; ".join(parts) + "."
 
 
-def held_out(goal: "Goal") -> str:
+def about(tuning: "Tuning", goal: "Goal") -> str:
     """Which rows the table of all categories is about, and what the goal does not promise for one of them."""
     text = "Accuracy, difference and saving are of held-out requests, which had no say in the pick."
+    if tuning.certified:
+        text = (
+            f"Accuracy, difference and saving are of {tuning.rows.reported_on}, which had a say in the "
+            "choice, so they may be a little too good; the promise above is not."
+        )
     if goal.scope == "overall" and goal.name in ("non-inferior", "min-accuracy"):
         text += " The goal is for all categories together; one alone may lose more."
     return text
@@ -117,7 +152,7 @@ def left_out(tuning: "Tuning") -> str:
 
 
 def marks(tuning: "Tuning") -> "dict[str, Point | None]":
-    """The strategies of the plane, all on the held-out rows."""
+    """The strategies of the plane, all on the rows of the policy's figures."""
     return {**tuning.controls, "recommended": tuning.figures.overall}
 
 

@@ -31,10 +31,10 @@ def answer(tuning: "Tuning", refused: "Mapping[str, CategoryPolicy]") -> str:
 
 
 def cards(tuning: "Tuning") -> list[components.Card]:
-    """The expected effect on rows that the thresholds were not picked on."""
+    """The expected effect, on the rows that the policy's figures are of."""
     shown = tuning.figures.overall
     versus = tuning.vs_strong.get(None)
-    rows = "On held-out requests."
+    rows = f"On {tuning.rows.reported_on}." if tuning.certified else "On held-out requests."
     return [
         components.card("Accuracy", shown.accuracy, "percent", hint=rows),
         components.card("Cost per request", shown.cost_per_request_usd, "money", hint=rows),
@@ -71,7 +71,7 @@ def evidence(tuning: "Tuning") -> list[tuple[str, str]]:
                 "Rows",
                 (
                     f"{words.count(found.requests)} requests; picked on {found.picked_on}, figures of "
-                    f"{found.reported_on}, which had no say in the pick."
+                    f"{found.reported_on}{'' if tuning.certified else ', which had no say in the pick'}."
                 ),
             )
         )
@@ -81,5 +81,7 @@ def evidence(tuning: "Tuning") -> list[tuple[str, str]]:
             facts.append(
                 ("Prices", f"Price table of {words.plain(found.prices_as_of)}, where the log states no cost.")
             )
+    if tuning.promise:
+        facts.append(("Promise", reasons.said(tuning.promise)))
     facts += [("Note", reasons.said(note, limit=400)) for note in tuning.notes]
     return facts

@@ -106,7 +106,9 @@ def _reading(curve: Curve, choice: Candidate, *, margin: float, recommended: boo
         field = (
             " Where it is hatched the log holds no outcome for some requests, so any value in it is possible."
         )
-    rows = " These figures are about all rows; the table below has the held-out ones." if recommended else ""
+    rows = (
+        " These figures are about all rows; the table below has those of the policy." if recommended else ""
+    )
     return first + field + rows + _missing(curve, choice)
 
 

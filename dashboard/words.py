@@ -49,7 +49,11 @@ class Verdict:
 
 VERDICTS = {
     "certified": Verdict(
-        "Certified", ":material/verified:", "green", "#0F9D7433", "Holds on rows that it was not picked on."
+        "Certified",
+        ":material/verified:",
+        "green",
+        "#0F9D7433",
+        "Passed a test that holds although it was chosen on the same rows.",
     ),
     "estimated": Verdict(
         "Estimated",

@@ -94,7 +94,7 @@ def title(curve: "Curve") -> str:
 
 def reading(curve: "Curve") -> str:
     """The caption that fits the axis: how to read the plane."""
-    bars = "Bars are 95% intervals, on held-out requests."
+    bars = "Bars are 95% intervals."
     if not by_cost(curve):
         return (
             "Higher is better, further left escalates less; costs are not in this log. The recommended "

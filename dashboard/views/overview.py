@@ -68,7 +68,7 @@ with table:
 with picture:
     components.bare_chart(spend.spend(changes), key="spend", alt=spend.described(changes))
     components.caption(
-        "A hollow square is today, a filled circle the recommended policy: held-out cost per request times "
+        "A hollow square is today, a filled circle the recommended policy: its cost per request times "
         "the requests of this log."
     )
 components.provenance([*evidence.of_tuning(tuning, selection), *evidence.of_curve(pooled)])

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import components, evidence, rows, state, story
+from dashboard import components, evidence, reasons, rows, state, story
 from dashboard.charts import optimism
 from dashboard.goal_picker import controls
 from dashboard.threshold_box import ONE_POINT, threshold_box
@@ -31,8 +31,11 @@ if tuning is None:
     components.provenance(evidence.of_curve(curve))
     st.stop()
 
+if tuning.promise and not tuning.certified:
+    components.finding("Nothing is certified yet", reasons.said(tuning.promise))
 components.section("All categories")
 chosen = rows.chosen(tuning)
+of = "A" if tuning.certified else "Held-out a"
 table, meter = st.tabs(["Table", "Optimism"], key="view", on_change="rerun", bind="query-params")
 with table:
     components.table(
@@ -41,17 +44,17 @@ with table:
             "category": components.text_column("Category", 160),
             "verdict": components.verdict_column(),
             "threshold": components.text_column("Threshold", 110, right=True),
-            "accuracy": components.text_column("Held-out accuracy", 150, right=True),
+            "accuracy": components.text_column(f"{of}ccuracy", 150, right=True),
             "vs_strong": components.points_column("vs strong", 90),
             "saved": components.share_column("Saved", 130, "green"),
             "saved_interval": components.text_column("95% interval", 110, right=True),
-            "n": components.number_column("Held-out n", 92),
+            "n": components.number_column("n" if tuning.certified else "Held-out n", 92),
         },
         key="chosen",
-        alt="The chosen route of every category, with held-out accuracy and what it saves.",
+        alt="The chosen route of every category, with its accuracy and what it saves.",
         file="tiertune-thresholds",
     )
-    components.caption(story.held_out(goal))
+    components.caption(story.about(tuning, goal))
 with meter:
     figure, alt = optimism.meter(tuning), optimism.described(tuning)
     components.bare_chart(figure, key="optimism", alt=alt)
