@@ -56,6 +56,7 @@ class Selection:
     Attributes:
         log: Where it was taken from.
         rows: Contributions of every cell, see ``identification.contributions``.
+        cells: The cells themselves, without the keys that no question distinguishes.
         regimes: How each category was observed, see ``identification.regimes``.
         categories: Names in order; requests without a category are ``UNCATEGORISED``.
         pairs: The (fast, strong) pair of each category.
@@ -74,6 +75,7 @@ class Selection:
 
     log: Log
     rows: pl.DataFrame
+    cells: pl.DataFrame
     regimes: pl.DataFrame
     categories: tuple[str, ...]
     pairs: dict[str, tuple[str, str]]
@@ -154,6 +156,7 @@ def select(
     return Selection(
         log=log,
         rows=rows,
+        cells=frame,
         regimes=observed,
         categories=tuple(sorted(pairs)),
         pairs=pairs,
