@@ -79,7 +79,7 @@ def confidence_by_step(
         "arm": arm,
         "kind": policy_kind,
     }
-    (levels,) = cursor.execute(_DISTINCT, given).fetchone() or (0,)
+    ((levels,),) = cursor.execute(_DISTINCT, given).fetchall()
     more = {"begin": begin, "days": days, "binned": levels > MOST_LEVELS}
     frame: pl.DataFrame = cursor.sql(_BY_STEP, params=given | more).pl()
     day = pl.lit(begin) + pl.duration(days=pl.col("step") * days)
