@@ -115,7 +115,7 @@ def _figures(entry: "Trust") -> list[tuple[str, str]]:
             (
                 "AUROC with DeLong's interval; signal by the rank test with ties, gain by the score test of "
                 "trend, a rising gain by its distance from the best falling fit; Holm over categories. "
-                f"Overconfident: Holm-adjusted p under 0.05, interval above {MARGIN * words.POINT:g} points, at "
+                f"Overconfident: adjusted p under 0.05, interval above {MARGIN * words.POINT:g} points, at "
                 f"least {LEAST_ROWS} answers."
             ),
         )

@@ -123,7 +123,8 @@ def _reliability(entry: Trust, gain: Benefit, *, by: Literal["width", "mass"]) -
             key="reliability",
             alt=charts.described(bins),
         )
-    components.caption(f"{story_confidence.signal_sentence(entry, gain)} {story_confidence.READ}")
+    reading = f"{story_confidence.READ} {story_confidence.FIT_READ}"
+    components.caption(f"{story_confidence.signal_sentence(entry, gain)} {reading}")
 
 
 def _multiples(found: Mapping[str | None, Trust], *, by: Literal["width", "mass"]) -> None:

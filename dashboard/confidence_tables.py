@@ -13,7 +13,7 @@ from dashboard import components, reasons, story_confidence, tall, words
 from dashboard.downloads import downloads
 
 METHODS = {"platt": "Platt (logistic)", "isotonic": "Isotonic"}
-CLAIM_CHIPS = {"Overconfident": "#AD1F1F33", "Not shown": "#7A819033", "Too little data": "#7A819033"}
+CLAIM_CHIPS = {"Overconfident": "#AD1F1F33", "No flag": "#7A819033", "Too little data": "#7A819033"}
 
 
 def category_table(
@@ -32,7 +32,7 @@ def category_table(
                 "category": name,
                 "signal": [story_confidence.SIGNALS[entry.word]],
                 "auroc": _ranged(auroc),
-                "overclaim": None if gap.value is None else gap.value * words.POINT,
+                "overclaim": None if gap.value is None else round(gap.value * words.POINT, 1) + 0.0,
                 "claims": [_claims(entry)],
                 "ece": None if entry.ece is None else entry.ece * words.POINT,
                 "perfect": None if entry.perfect is None else entry.perfect.mean * words.POINT,
@@ -81,7 +81,7 @@ def category_table(
 
 
 def _claims(entry: Trust) -> str:
-    return {"overconfident": "Overconfident", "fair": "Not shown"}.get(entry.flag.word, "Too little data")
+    return {"overconfident": "Overconfident", "fair": "No flag"}.get(entry.flag.word, "Too little data")
 
 
 def _gained(gain: Benefit) -> str:
@@ -143,12 +143,12 @@ def _recalibration_row(
     claims: Mapping[float, float] | None = None,
 ) -> dict[str, object]:
     ece, perfect = errors
-    text = None
+    text = "the reference"
     if change is not None and change.value is not None:
         text = words.signed(f"{change.value:+.3f}")
         if change.low is not None and change.high is not None:
             text += words.signed(f" ({change.low:+.3f} to {change.high:+.3f})").replace(" ", words.NBSP)
-    shown = None if claims is None else ", ".join(f"{claims[at]:.2f}" for at in (0.8, 0.9, 0.95))
+    shown = "the same" if claims is None else ", ".join(f"{claims[at]:.2f}" for at in (0.8, 0.9, 0.95))
     return {
         "method": name,
         "ece": None if ece is None else ece * words.POINT,

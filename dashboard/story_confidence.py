@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from analytics.measure.graded import FEW, FEW_OF_EITHER
 from analytics.measure.overconfidence import MARGIN
-from analytics.measure.ranking import NO_SIGNAL
+from analytics.measure.ranking import MOST_WITHOUT_SIGNAL
 from dashboard import words
 from dashboard.confidence_data import Coverage
 
@@ -52,16 +52,22 @@ GAINS = {
     "too_few": "Too little data",
     "unobserved": "Not observed",
 }
+GAINED = {
+    "falls": "Escalating gains most where the confidence is low, as a threshold assumes.",
+    "rises": "Escalating gains most where the confidence is **high**, against what a threshold assumes.",
+    "flat": "The confidence does not show where escalating gains more.",
+}
 SIGNAL_READ = (
     "*Ranks answers*: right answers have the higher confidence, beyond chance after allowing for all "
-    "categories (Holm). *No signal*: the AUROC lies within "
-    f"{NO_SIGNAL:.2f} of 0.50, interval included. *None seen*: neither can be shown. *Overclaim* is "
+    "categories (Holm). *No signal*: the AUROC is at "
+    f"most {MOST_WITHOUT_SIGNAL:.2f}, interval included. *None seen*: neither can be shown. *Overclaim* is "
     "confidence minus accuracy."
 )
 READ = (
     "Points on the dotted line are right as often as they claim; below it the model claims too much. Bars "
-    "are 95% intervals, hollow points have under 10 answers, the grey line is the best rising fit."
+    "are 95% intervals, hollow points have under 10 answers."
 )
+FIT_READ = "The grey line is the best rising fit."
 
 
 def none(found: Figures, cover: Coverage) -> tuple[str, str, str] | None:
@@ -128,8 +134,9 @@ def _claim(whole: "Trust") -> str:
     answers, gap = whole.answers, whole.flag.gap.value or 0.0
     claimed = float((answers.n * answers.confidence).sum()) / answers.rows
     right = answers.right / answers.rows
-    off = f"{abs(gap) * words.POINT:.0f} points too {'much' if gap > 0 else 'little'}"
-    tail = f", {off}" if round(abs(gap) * words.POINT) else ""
+    points = round(abs(gap) * words.POINT)
+    off = f"{words.plural(points, 'point')} too {'much' if gap > 0 else 'little'}"
+    tail = f", {off}" if points else ""
     return (
         f"Fast answers claim {words.percent(claimed, digits=0)} on average and are right "
         f"{words.percent(right, digits=0)} of the time{tail}"
@@ -165,17 +172,23 @@ def _categories(found: Figures) -> str:
     few = [name for name in names if found[name].word == "too_few"]
     turned = [name for name in names if found[name].word == "reversed"]
     total = words.plural(len(names), "category", "categories")
-    parts = [
-        f"in **{len(group)}** {said}"
+    told = [
+        (group, said)
         for group, said in (
             (silent, "it carries no signal"),
             (turned, "it is the wrong way round"),
-            (unseen, "none can be seen"),
+            (unseen, "no signal can be seen"),
             (few, "too little is graded"),
         )
         if group
     ]
-    return f" Of {total}, {words.joined(parts)}." if parts else f" It ranks answers in each of {total}."
+    parts = [
+        f"in **{len(group)}** {'' if at else f'of {total} '}{said}" for at, (group, said) in enumerate(told)
+    ]
+    if not parts:
+        return f" It does so in each of {total}." if found[None].word == "signal" else ""
+    text = words.joined(parts)
+    return f" {text[0].upper()}{text[1:]}."
 
 
 def warnings(found: Figures, gains: Gains, cover: Coverage) -> list[tuple[str, str]]:
@@ -222,8 +235,8 @@ def _silent(found: Figures) -> tuple[str, str] | None:
     return (
         f"This confidence carries no signal in {words.listing(names, limit=2)}",
         (
-            "Which requests a threshold escalates there is as good as a draw, or worse. Always fast or "
-            "always strong costs no more and says so."
+            "Which requests a threshold escalates there is as good as a draw, or worse. Choose always fast or "
+            "always strong, or log another confidence."
         ),
     )
 
@@ -266,19 +279,14 @@ def signal_sentence(entry: "Trust", gain: "Benefit") -> str:
         "unseen": "No signal can be seen here, and none can be ruled out.",
         "too_few": f"Under {FEW_OF_EITHER} right or wrong answers: nothing can be said about a signal.",
     }
-    gained = {
-        "falls": " Escalating gains most where it is low, as a threshold assumes.",
-        "rises": " Escalating gains most where it is **high**, the opposite of what a threshold assumes.",
-        "flat": " It does not show where escalating gains more.",
-    }
-    return said[entry.word] + gained.get(gain.word, "")
+    return f"{said[entry.word]} {GAINED.get(gain.word, '')}".strip()
 
 
 def gain_reading(gain: "Benefit") -> str:
     """How to read the picture of the gain."""
     text = (
-        "Share of requests that escalating turns right, less those that it turns wrong, where both answers "
-        "were graded. The band is the 95% interval of each point by itself."
+        f"{GAINED.get(gain.word, '')} Share of requests that escalating turns right, less those that it "
+        "turns wrong, where both answers were graded. The band is the 95% interval of each point by itself."
     )
     if gain.several_thresholds:
         return (
@@ -296,7 +304,7 @@ def recalibration_read(entries: "Sequence[Recalibration]") -> str:
     parts = [
         (
             "Fitted on one half of the log (folds 0 to 9), scored on the other. It makes the number mean "
-            "what it says, which matters where one threshold serves several categories or models or is set by hand."
+            "what it says, which matters where one threshold serves several categories or is set by hand."
         )
     ]
     if "platt" in found:

@@ -20,6 +20,7 @@ from analytics.measure.timeline import starts, step_days
 
 MOST_LEVELS = 5000
 STEPS_PER_UNIT = 1024
+WEEK, DAILY_BELOW = 7, 21
 
 _WHERE = f"""FROM {tables.DECISIONS}
     WHERE confidence IS NOT NULL AND fast_correct IS NOT NULL AND ts >= $first AND ts < $until
@@ -62,11 +63,11 @@ def confidence_by_step(
         policy_kind: ``cascade`` or ``predictive``; None for both.
 
     Returns:
-        ``day`` (first day of the step, as in ``timeline.starts``), ``level`` (the confidence, floored to
+        ``day`` (first day of the step, as in ``timeline.starts``, see ``steps_of``), ``level`` (the confidence, floored to
         1/1024 where there are very many), ``n``, ``confidence_sum``, ``correct_sum``, ``correct_sq``,
         ``residual_sq`` and ``residual_fourth`` (powers of confidence minus grade), in order.
     """
-    days = step_days(first, last)
+    days = steps_of(first, last)
     begin = starts(first, last, days=days)[0]
     given = {
         "decisions": tables.of(cursor, dataset, "decisions"),
@@ -84,6 +85,14 @@ def confidence_by_step(
     frame: pl.DataFrame = cursor.sql(_BY_STEP, params=given | more).pl()
     day = pl.lit(begin) + pl.duration(days=pl.col("step") * days)
     return frame.select(day.cast(pl.Date).alias("day"), pl.exclude("step"))
+
+
+def steps_of(first: date, last: date) -> int:
+    """Days per step: 1 in the first three weeks, from then on a week or more, as ``timeline.step_days``.
+
+    A day seldom has enough graded answers to rank them.
+    """
+    return 1 if (last - first).days < DAILY_BELOW else max(WEEK, step_days(first, last))
 
 
 def drift(

@@ -13,8 +13,8 @@ from analytics.measure.reliability import midranks
 
 Word = Literal["signal", "reversed", "none", "unseen", "constant", "too_few"]
 
-NO_SIGNAL = 0.05
-"""An AUROC this close to one half, interval included, is no signal."""
+MOST_WITHOUT_SIGNAL = 0.55
+"""An AUROC of at most this, interval included, is no signal that a threshold could use."""
 SIGNIFICANT = 0.05
 _AUROC = "DeLong"
 _ONE_CLASS = "Fast answers with a confidence are all right or all wrong."
@@ -48,7 +48,7 @@ class Signal:
 
         Returns:
             ``signal``; ``reversed`` (right answers have the lower confidence); ``none`` (the interval of
-            the AUROC stays within ``NO_SIGNAL`` of one half); ``unseen`` (not significant, and too few
+            the AUROC ends at or below ``MOST_WITHOUT_SIGNAL``); ``unseen`` (not significant, and too few
             answers to rule a signal out); ``constant`` (one value only); ``too_few``.
         """
         if self.n >= FEW and self.levels == 1:
@@ -57,10 +57,8 @@ class Signal:
             return "too_few"
         if adjusted < SIGNIFICANT:
             return "signal" if self.auroc.value > 1 / 2 else "reversed"
-        low, high = self.auroc.low, self.auroc.high
-        if low is not None and high is not None and max(high - 0.5, 0.5 - low) <= NO_SIGNAL:
-            return "none"
-        return "unseen"
+        high = self.auroc.high
+        return "none" if high is not None and high <= MOST_WITHOUT_SIGNAL else "unseen"
 
 
 def signal(graded: Graded, *, level: float = LEVEL) -> Signal:

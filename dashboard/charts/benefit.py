@@ -160,7 +160,7 @@ def _panel(domain: tuple[float, float], pattern: str) -> dict[str, Any]:
         "showgrid": True,
         "gridwidth": 1,
         "gridcolor": look.GRID,
-        "nticks": 3,
+        "nticks": 5,
         "automargin": True,
         "anchor": "x",
         "tickfont": {"size": look.TICK_SIZE, "color": look.MUTED},

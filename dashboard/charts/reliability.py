@@ -3,6 +3,7 @@
 Input are frames of ``analytics.measure.reliability.reliability_table``. Bins of few answers are hollow.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,8 +31,17 @@ def diagram(bins: pl.DataFrame, histogram: pl.DataFrame, *, fit: pl.DataFrame | 
         fit: ``confidence`` and ``accuracy`` of the isotonic fit, drawn as a thin line.
     """
     figure = look.base(HEIGHT)
+    lowest = _lowest(bins, histogram)
+    span = 1 - lowest
     _diagonal(figure, axes=("x", "y"))
-    _note_diagonal(figure)
+    look.note(
+        figure,
+        "right as often as claimed",
+        x=lowest + 0.1 * span,
+        y=lowest + 0.05 * span,
+        xanchor="left",
+        yanchor="middle",
+    )
     if fit is not None and fit.height > 1:
         figure.add_scatter(
             x=fit["confidence"].to_list(),
@@ -51,7 +61,7 @@ def diagram(bins: pl.DataFrame, histogram: pl.DataFrame, *, fit: pl.DataFrame | 
         hovertemplate="<b>%{customdata[0]:.2f} to %{customdata[1]:.2f}</b><br>%{y:,d} answers<extra></extra>",
     )
     figure.update_layout(
-        yaxis={"domain": DIAGRAM, "range": [-0.03, 1.03], "tickformat": ".0%"},
+        yaxis={"domain": DIAGRAM, "range": _range(lowest), "tickformat": ".0%"},
         yaxis2={
             **_plain_axis(),
             "domain": HISTOGRAM,
@@ -65,8 +75,7 @@ def diagram(bins: pl.DataFrame, histogram: pl.DataFrame, *, fit: pl.DataFrame | 
         },
     )
     figure.update_xaxes(
-        range=[-0.03, 1.03],
-        tickvals=[0, 0.2, 0.4, 0.6, 0.8, 1],
+        range=_range(lowest),
         tickformat=".0%",
         anchor="y2",
         title_text="Confidence of the fast answer",
@@ -171,10 +180,15 @@ def _diagonal(figure: go.Figure, *, axes: tuple[str, str]) -> None:
     )
 
 
-def _note_diagonal(figure: go.Figure) -> None:
-    look.note(
-        figure, "right as often as claimed", x=0.03, y=0.03, xanchor="left", yanchor="bottom", yshift=16
-    )
+def _lowest(bins: pl.DataFrame, histogram: pl.DataFrame) -> float:
+    """Where both axes begin: a tenth at or below everything that is drawn."""
+    drawn = [*bins["low"].drop_nulls(), *bins["accuracy"], *histogram.filter(pl.col("n") > 0)["left"]]
+    return max(math.floor(10 * min(drawn, default=0.0) + 1e-9) / 10, 0.0)
+
+
+def _range(lowest: float) -> list[float]:
+    room = 0.03 * (1 - lowest)
+    return [lowest - room, 1 + room]
 
 
 def _dots(
