@@ -235,8 +235,8 @@ def _silent(found: Figures) -> tuple[str, str] | None:
     return (
         f"This confidence carries no signal in {words.listing(names, limit=2)}",
         (
-            "Which requests a threshold escalates there is as good as a draw, or worse. Choose always fast or "
-            "always strong, or log another confidence."
+            "Which requests a threshold escalates there is as good as a draw, or worse. Choose always fast "
+            "or always strong, or log another confidence."
         ),
     )
 

@@ -63,7 +63,7 @@ def confidence_by_step(
         policy_kind: ``cascade`` or ``predictive``; None for both.
 
     Returns:
-        ``day`` (first day of the step, as in ``timeline.starts``, see ``steps_of``), ``level`` (the confidence, floored to
+        ``day`` (first day of the step, see ``steps_of``), ``level`` (the confidence, floored to
         1/1024 where there are very many), ``n``, ``confidence_sum``, ``correct_sum``, ``correct_sq``,
         ``residual_sq`` and ``residual_fourth`` (powers of confidence minus grade), in order.
     """
