@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from analytics.measure.overconfidence import LEAST_ROWS, MARGIN
+from analytics.tuning.log import FEW_UNITS
 from dashboard import words
 
 if TYPE_CHECKING:
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from analytics.tuning.benefit import Benefit
     from analytics.tuning.log import Selection
     from dashboard.confidence_data import Coverage
+
+
+FEW_USERS = f" With fewer than {FEW_UNITS} users they are rough."
 
 
 def evidence(
@@ -44,6 +48,7 @@ def evidence(
                 (
                     f"Requests come from {words.count(facts.units)} users; intervals and tests allow for it "
                     "by the spread between 20 groups of users. Spiegelhalter's test does not."
+                    f"{FEW_USERS if facts.units < FEW_UNITS else ''}"
                 ),
             )
         )
@@ -116,7 +121,8 @@ def _figures(entry: "Trust") -> list[tuple[str, str]]:
                 "AUROC with DeLong's interval; signal by the rank test with ties, gain by the score test of "
                 "trend, a rising gain by its distance from the best falling fit; Holm over categories. "
                 f"Overconfident: adjusted p under 0.05, interval above {MARGIN * words.POINT:g} points, at "
-                f"least {LEAST_ROWS} answers."
+                f"least {LEAST_ROWS} answers. A single threshold is best only where the gain falls with "
+                "confidence, strong calls costing the same everywhere."
             ),
         )
     )

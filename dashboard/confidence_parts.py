@@ -147,7 +147,7 @@ def _multiples(found: Mapping[str | None, Trust], *, by: Literal["width", "mass"
         if hidden
         else ""
     )
-    components.caption(f"Right answers (up) over claimed confidence (across). {story_confidence.READ}{more}")
+    components.caption(f"{story_confidence.SMALL_READ}{more}")
 
 
 def _note(entry: Trust) -> str:

@@ -68,6 +68,10 @@ READ = (
     "are 95% intervals, hollow points have under 10 answers."
 )
 FIT_READ = "The grey line is the best rising fit."
+SMALL_READ = (
+    "Right answers (up) over claimed confidence (across), below each name the AUROC. Points on the dotted "
+    "line are right as often as they claim. Bars are 95% intervals; bins of under 10 answers are left out."
+)
 
 
 def none(found: Figures, cover: Coverage) -> tuple[str, str, str] | None:
@@ -160,7 +164,8 @@ def _order(whole: "Trust") -> str:
         "reversed": "the confidence ranks wrong answers above right ones",
         "none": "this confidence carries no signal about which are right",
     }
-    return f"and {said.get(whole.word, 'no signal can be seen about which are right')} {figure}"
+    joint = "but" if whole.word == "signal" and not calibrated(whole) else "and"
+    return f"{joint} {said.get(whole.word, 'no signal can be seen about which are right')} {figure}"
 
 
 def _categories(found: Figures) -> str:

@@ -37,10 +37,10 @@ def diagram(bins: pl.DataFrame, histogram: pl.DataFrame, *, fit: pl.DataFrame | 
     look.note(
         figure,
         "right as often as claimed",
-        x=lowest + 0.1 * span,
-        y=lowest + 0.05 * span,
-        xanchor="left",
-        yanchor="middle",
+        x=lowest + 0.66 * span,
+        y=lowest + 0.7 * span,
+        xanchor="right",
+        yanchor="bottom",
     )
     if fit is not None and fit.height > 1:
         figure.add_scatter(
@@ -124,14 +124,15 @@ def shown(tables: Mapping[str, pl.DataFrame]) -> list[str]:
 
 
 def _small(figure: go.Figure, place: int, *, of: int, name: str, bins: pl.DataFrame, note: str) -> None:
-    """The diagram of one category in its place of the grid, its name above it."""
+    """The diagram of one category in its place of the grid, its name above it; without its smallest bins."""
     rows = -(-of // COLUMNS)
     row, column = divmod(place, COLUMNS)
     number = "" if place == 0 else str(place + 1)
     pixel = 1 / (ROW_PX * rows)
     across = [column / COLUMNS + 0.01, (column + 1) / COLUMNS - 0.025]
     up = [1 - (row + 1) / rows + BELOW_PX * pixel, 1 - row / rows - NAME_PX * pixel]
-    style = _plain_axis() | {"range": [-0.06, 1.06], "tickvals": [0, 0.5, 1], "tickformat": ".0%"}
+    style = _plain_axis() | {"range": [-0.06, 1.06], "tickvals": [0.5, 1], "tickformat": ".0%"}
+    sure = bins.filter(pl.col("n") >= HOLLOW)
     last = place + COLUMNS >= of
     grid = {"showgrid": True, "gridwidth": 1, "gridcolor": look.GRID}
     x, y = f"x{number}", f"y{number}"
@@ -143,7 +144,7 @@ def _small(figure: go.Figure, place: int, *, of: int, name: str, bins: pl.DataFr
         }
     )
     _diagonal(figure, axes=(x, y))
-    _dots(figure, bins, axes=(x, y), size=7, name=name)
+    _dots(figure, bins if sure.is_empty() else sure, axes=(x, y), size=7, name=name)
     figure.add_annotation(
         text=f"<b>{words.label(name, limit=NAME)}</b><br>{note}",
         x=across[0],
