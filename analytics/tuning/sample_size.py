@@ -24,7 +24,7 @@ def pairs_needed(
         None where the loss reaches the margin, so that no number would do.
     """
     loss, differing = lost_rate - won_rate, lost_rate + won_rate
-    if loss >= margin or margin <= 0:
+    if loss > margin * (1 - 1e-9) or margin <= 0:
         return None
     least = math.ceil(math.log(delta) / math.log(1 - margin))
     q = float(constrained(np.asarray(lost_rate), np.asarray(won_rate), np.asarray(1.0), margin))
