@@ -22,9 +22,11 @@ def test_a_file_that_ended_its_reader_is_read_or_refused_in_words(
     damaged = mutant(kind, number)
     path = tmp_path / damaged.name
     path.write_bytes(damaged.data)
+    said = ""
     try:
         (report,) = intake.load(store, "log", [path], Answers())
     except SchemaError as refused:
-        assert "its reader stopped" not in str(refused)
+        said = str(refused)
     else:
         assert report.read == report.loaded + report.rejected + report.duplicates
+    assert "its reader stopped" not in said
