@@ -111,8 +111,8 @@ def pick(selection: Selection, goal: Goal, *, folds: Iterable[int] | None = PICK
             refused[name] = why or ("not_identified", str(found))
     if not options:
         _refuse(refused)
-    solved, price = _solved(goal, options)
-    chosen = {name: _choice(ground.all_rows[name], options[name], number) for name, number in solved.items()}
+    numbers, price = solved(goal, options)
+    chosen = {name: _choice(ground.all_rows[name], options[name], number) for name, number in numbers.items()}
     # Requests without a category follow the file's default, so where they have a verdict they decide it.
     default = chosen.get(UNCATEGORISED, default)
     choices = {
@@ -144,7 +144,7 @@ def fallback(selection: Selection, reference: str) -> Choice:
     return Choice("strong_only", None, None, "not_identified", "no verdict for unseen categories")
 
 
-def _solved(goal: Goal, options: Mapping[str, Candidates]) -> tuple[dict[str, int], float | None]:
+def solved(goal: Goal, options: Mapping[str, Candidates]) -> tuple[dict[str, int], float | None]:
     """Candidate number per category, and the shadow price that was paid."""
     if goal.scope == "category":
         single = {name: _solved_overall(goal, {name: item}, strict=False) for name, item in options.items()}
