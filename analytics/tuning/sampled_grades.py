@@ -61,8 +61,8 @@ def standing_grades(cells: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]
 def _notes(table: pl.DataFrame) -> list[str]:
     notes = [
         f"The grades of {row['task_category']} are left out: they were drawn with probabilities from "
-        f"{row['least']:.2g} to {row['most']:.2g}, and estimates need one. Take the smaller file of grades back, "
-        "or draw one sheet of both sizes (tiertune grading-sheet)."
+        f"{row['least']:.2g} to {row['most']:.2g}, and estimates need one. Take the smaller file of grades "
+        "back, or draw one sheet of both sizes (tiertune grading-sheet)."
         for row in table.filter("uneven").iter_rows(named=True)
     ]
     found = table.filter(pl.col("sampled") & ~pl.col("uneven"))["found"].sum()

@@ -5,9 +5,9 @@ import yaml
 from analytics.tuning.shadow_plan import FLOOR, ShadowPlan
 
 HEAD = """\
-# Shadow answers: serve the fast answer of a kept request as always, and ask the strong model too about a share
-# of them. No router reads this file as it is: it says what to build. Draw by a hash of the request's id, before
-# looking at the answer:  int(md5("shadow:" + request_id).hexdigest()[:8], 16) / 2**32 < share
+# Shadow answers: serve the fast answer of a kept request as always, and ask the strong model too about a
+# share of them. No router reads this file as it is: it says what to build. Draw by a hash of the request's
+# id, before looking at the answer:  int(md5("shadow:" + request_id).hexdigest()[:8], 16) / 2**32 < share
 # Log these columns on every request (see How to log):
 #   sampling_probability   the share that applied, drawn or not; 1 where the request was escalated
 #   escalated, threshold   what was done, and the threshold that was in force

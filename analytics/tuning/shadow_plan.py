@@ -5,8 +5,8 @@ and nobody notices. Two questions cost something:
 
 - ``raise``: would a higher threshold be more accurate? Nobody knows the strong answers of the requests just
   above the threshold in force. It counts as answered once the change of the category's accuracy is known to
-  within the margin, from n calls in a band that holds a share q of the category's requests: the standard error
-  is ``sd * q / sqrt(n)``, with ``sd`` that of the difference of two grades.
+  within the margin, from n calls in a band that holds a share q of the category's requests: the standard
+  error is ``sd * q / sqrt(n)``, with ``sd`` that of the difference of two grades.
 - ``lower``: does the next cheaper threshold keep the promise? The number of graded pairs is that of the
   certificate's own test, if the rates of the pairs so far hold.
 
@@ -143,12 +143,12 @@ def shadow_plan(
     """
     margin = margin_of(goal) or DEFAULT_MARGIN
     per_day = _requests_per_day(selection)
-    costs = _call_costs(selection, strong_call_usd)
+    market = _Market(per_day, _call_costs(selection, strong_call_usd))
     steps = next_steps(selection, goal, certified) if goal.name == "non-inferior" else ()
-    lower = [_lower(selection, step, per_day, costs) for step in steps]
+    lower = [_lower(selection, step, market) for step in steps]
     bands = {name: band_above(selection, name) for name in selection.categories}
     found = {
-        name: _raise(selection, band, margin, goal.level, per_day, costs)
+        name: _raise(selection, band, market, margin=margin, level=goal.level)
         for name, band in bands.items()
         if band is not None and band.unasked > 0
     }
@@ -161,14 +161,15 @@ def shadow_plan(
     return ShadowPlan(purchases, per_day, answered, share, said)
 
 
-def _raise(
-    selection: Selection,
-    band: Band,
-    margin: float,
-    level: float,
-    per_day: float | None,
-    costs: dict[str, float | None],
-) -> Purchase:
+@dataclass(frozen=True, slots=True)
+class _Market:
+    """Requests a day and the cost of a strong call by category, where known."""
+
+    per_day: float | None
+    call_usd: dict[str, float | None]
+
+
+def _raise(selection: Selection, band: Band, market: _Market, *, margin: float, level: float) -> Purchase:
     variance = (band.squares + _PRIOR_PAIRS * UNKNOWN_SD**2) / (band.pairs + _PRIOR_PAIRS)
     half_width = normal_quantile((1 + level) / 2) * math.sqrt(variance) * band.share
     needed = math.ceil(selection.accuracy_inflation * (half_width / margin) ** 2)
@@ -182,12 +183,12 @@ def _raise(
         # A log with a shadow share of its own goes on with it elsewhere.
         elsewhere = 0.0 if band.sampled else FLOOR / rate * calls * band.kept_outside / max(band.requests, 1)
         total = calls + math.ceil(elsewhere)
-        daily = None if per_day is None else per_day * band.requests / requests * rate
+        daily = None if market.per_day is None else market.per_day * band.requests / requests * rate
         explorations.append(
             Exploration(
                 rate,
                 total,
-                _cost(total, costs[band.task_category]),
+                _cost(total, market.call_usd[band.task_category]),
                 None if daily is None or daily == 0 else calls / daily,
             )
         )
@@ -203,21 +204,20 @@ def _raise(
     )
 
 
-def _lower(
-    selection: Selection, step: Step, per_day: float | None, costs: dict[str, float | None]
-) -> Purchase:
+def _lower(selection: Selection, step: Step, market: _Market) -> Purchase:
     sizes = selection.rows.group_by("task_category").agg(pl.col("rows").sum())
     rows = dict(zip(sizes["task_category"], sizes["rows"], strict=True))
     counted = sum(int(rows.get(name, 0)) for name in step.categories)
-    daily = None if per_day is None else per_day * counted / max(sum(rows.values()), 1)
+    daily = None if market.per_day is None else market.per_day * counted / max(sum(rows.values()), 1)
+    pairs = 0 if step.needed is None else step.needed - step.pairs
     kept = kept_from(selection, step.categories)
-    usd = _mean_cost(costs, {name: int(rows.get(name, 0)) for name in step.categories})
+    usd = _mean_cost(market.call_usd, {name: int(rows.get(name, 0)) for name in step.categories})
     explorations = []
     for rate in RATES if step.needed is not None else ():
         if step.free:
             # What the policy in force escalates has its strong answer already: only time and grades.
             share = step.pairs / counted if step.pairs else 1.0
-            days = None if not daily else (step.needed - step.pairs) / (daily * share)
+            days = None if not daily else pairs / (daily * share)
             explorations.append(Exploration(rate, 0, 0.0, days))
             continue
         requests = _requests_at(step, rate)
@@ -231,7 +231,7 @@ def _lower(
         low=step.threshold,
         high=None,
         requests=counted,
-        pairs=0 if step.needed is None else step.needed - step.pairs,
+        pairs=pairs,
         explorations=tuple(explorations),
         assumed=step.assumed,
         impossible=step.impossible,
@@ -291,8 +291,8 @@ def _assumptions(
             f"{points(margin)} ({goal.level:.0%} interval)."
         )
         said.append(
-            f"Beside a band {FLOOR:.0%} of all other kept requests are asked too, unless the log has a shadow "
-            "share already: what had no chance of being asked can stand for nothing. Their cost is included."
+            f"Beside a band {FLOOR:.0%} of all other kept requests are asked too, unless the log has a "
+            "shadow share already: what had no chance of being asked stands for nothing. Their cost is included."
         )
     if any(item.question == "lower" and item.impossible is None for item in purchases):
         said.append("A certificate then comes out with a chance of 80%, if the rates so far hold.")

@@ -1,4 +1,4 @@
-"""Shadow calls to buy: the page's worked example, costs and days by hand, and the planned error by simulation."""
+"""Shadow calls to buy: the page's worked example, costs and days by hand, the planned error simulated."""
 
 import datetime as dt
 from dataclasses import replace
@@ -18,11 +18,11 @@ from analytics.tuning.shadow_plan import RATES, shadow_plan
 NORMAL = 1.959963984540054  # scipy.stats.norm.ppf(.975)
 
 
-def cascade(n=1000, *, at=0.5, days=10, category="law", shadow=False, **more):
+def cascade(n=1000, *, at=0.5, category="law", shadow=False, **more):
     """Ten confidences, n / 10 requests each; below ``at`` a request is escalated and costs two cents."""
     confidence = [(place % 10) / 10 + 0.05 for place in range(n)]
     sent = [value < at for value in confidence]
-    seen = [gone or (shadow and place % 4 == 0) for place, gone in enumerate(sent)]
+    seen = [gone or (shadow and place // 10 % 4 == 0) for place, gone in enumerate(sent)]
     return {
         "task_category": [category] * n,
         "confidence": confidence,
@@ -85,7 +85,7 @@ def test_pairs_that_are_there_count_and_tell_how_often_answers_differ(tmp_path):
     rows["sampling_probability"] = [1.0 if sent else 0.25 for sent in rows["escalated"]]
     chosen = selected(rows, tmp_path)
     band = band_above(chosen, "law")
-    at = [place for place in range(4000) if place % 10 == 5 and place % 4 == 0]
+    at = [place for place in range(4000) if place % 10 == 5 and place // 10 % 4 == 0]
     squares = sum((rows["strong_correct"][place] - rows["fast_correct"][place]) ** 2 for place in at)
     assert (band.pairs, band.squares, band.unasked) == (len(at), squares, 400 - len(at))
     plan = shadow_plan(chosen, Goal(margin=0.005))

@@ -1,7 +1,7 @@
 """Our own sheet of drawn answers (``tuning.grading_sheet``), filled in by people or a judge.
 
-Lines without a grade are passed over. What our CSV writer put before a text that looks like a formula is taken
-away again, so that ids are those of the log.
+Lines without a grade are passed over. What our CSV writer put before a text that looks like a formula is
+taken away again, so that ids are those of the log.
 """
 
 from collections.abc import Iterator
