@@ -121,7 +121,8 @@ def _classes(frame: pl.DataFrame) -> pl.DataFrame:
     """Counts of pairs by which answers are right; where the reference keeps, only the fast one matters."""
     fast, strong, both = (pl.col(f"rounded_{name}") for name in ("fast", "strong", "both"))
     n, anchored = pl.col("n"), pl.col("anchored")
-    probability = pl.when(anchored).then(1.0).otherwise(pl.col("sampling_probability").fill_null(1.0))
+    shadow = pl.when(anchored).then(1.0).otherwise(pl.col("sampling_probability").fill_null(1.0))
+    probability = shadow * pl.col("grade_probability").fill_null(1.0)
     return frame.select(
         *_KEYS,
         "anchored",

@@ -16,6 +16,7 @@ from analytics.policy import PolicyKind
 from analytics.tuning.cells import KEYS, SUMS, UNIT_FIRST, cells
 from analytics.tuning.identification import GROUP, Missing, contributions, regimes
 from analytics.tuning.latency import latency_cells
+from analytics.tuning.sampled_grades import standing_grades
 from analytics.tuning.sums import Levels, levels_by_category
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ def select(
     if missing == "exclude":
         frame = frame.filter(pl.col("confidence").is_not_null())
     frame, notes = _one_kind(frame)
+    frame, left_out = standing_grades(frame)
     frame = _without_unused_keys(frame)
     pairs = _pairs(frame)
     rows = contributions(frame)
@@ -167,7 +169,7 @@ def select(
         missing=missing,
         accuracy_inflation=accuracy,
         cost_inflation=cost,
-        notes=notes,
+        notes=(*notes, *left_out),
         weights=dict(zip(observed["task_category"], observed["weight"], strict=True)),
         levels=levels_by_category(rows),
     )
