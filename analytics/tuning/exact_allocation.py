@@ -73,7 +73,7 @@ def _solved(
     scale, limit = (max(float(np.abs(values).max()), 1e-300) for values in (objective, limited))
     found = milp(
         objective / scale,
-        integrality=np.ones(total),
+        integrality=np.ones(total, dtype=np.int64),
         bounds=Bounds(0, 1),
         constraints=[
             LinearConstraint(one_each, 1, 1),

@@ -117,7 +117,7 @@ def _threshold(found: Certification, walk: Walk, at: int) -> float | None:
 
 
 def _assumed(selection: Selection, goal: Goal, *, in_force: bool) -> tuple[Step, ...]:
-    """Without any pair, at assumed rates: the threshold in force against always strong, or a band below it."""
+    """Without any pair, at assumed rates: the threshold in force against always strong, or a band below."""
     known = {name: at for name in selection.categories if (at := routed_at(selection, name)) is not None}
     if not known:
         return ()

@@ -292,7 +292,7 @@ def _assumptions(
         )
         said.append(
             f"Beside a band {FLOOR:.0%} of all other kept requests are asked too, unless the log has a "
-            "shadow share already: what had no chance of being asked stands for nothing. Their cost is included."
+            "shadow share already: what had no chance of being asked stands for nothing. It is in the cost."
         )
     if any(item.question == "lower" and item.impossible is None for item in purchases):
         said.append("A certificate then comes out with a chance of 80%, if the rates so far hold.")
