@@ -146,7 +146,9 @@ def _cells(rows: pl.DataFrame) -> pl.DataFrame:
         "strong_model": pl.lit("strong"),
         "policy_kind": pl.lit("cascade"),
         **dict.fromkeys(("confidence_kind", "experiment", "arm"), pl.lit(None, pl.String)),
-        **dict.fromkeys(("propensity", "sampling_probability"), pl.lit(None, pl.Float64)),
+        **dict.fromkeys(
+            ("propensity", "sampling_probability", "grade_probability"), pl.lit(None, pl.Float64)
+        ),
         **dict.fromkeys(("fast_graded", "strong_graded"), pl.lit(value=True)),
         **dict.fromkeys(("fast_cost_known", "strong_cost_known"), pl.lit(value=False)),
         "escalated": pl.lit(None, pl.Boolean),
