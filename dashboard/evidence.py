@@ -51,8 +51,8 @@ def by_time(cut: "dt.datetime") -> str:
     """Which rows the figures are of where time divides the log."""
     at = f"{words.date(cut)}, {cut:%H:%M} UTC"
     return (
-        f"Picked on the requests before {at}, every figure is from those from then on. A user may have requests "
-        "on both sides, which intervals allow for. Nothing is certified that way."
+        f"Picked on the requests before {at}, every figure is from those from then on. A user may have "
+        "requests on both sides, which intervals allow for. Nothing is certified that way."
     )
 
 

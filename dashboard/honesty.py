@@ -36,7 +36,7 @@ def equivalent(found: "Plateau") -> str:
 
 
 def plateau(found: "Plateau") -> str:
-    """``Thresholds from 0.85 to 0.97 cannot be told apart on this log; the cheapest of them is 0.85.``"""
+    """Thresholds from 0.85 to 0.97 cannot be told apart on this log; the cheapest of them is 0.85."""
     inside = found.inside
     mine = option(found, found.reference)
     if len(inside) == 1:
@@ -49,8 +49,8 @@ def plateau(found: "Plateau") -> str:
     least = "cheapest" if found.by_cost else "one that escalates least"
     which = "the chosen one" if found.cheapest == found.reference else cheapest
     return (
-        f"Thresholds {words.joined(pieces)} cannot be told apart in accuracy on this log; the {least} of them "
-        f"is {which}."
+        f"Thresholds {words.joined(pieces)} cannot be told apart in accuracy on this log; the {least} of "
+        f"them is {which}."
     )
 
 
@@ -71,10 +71,8 @@ def stability(found: "Stability", goal: "Goal", tuning: "Tuning") -> str:
         text = f"The same goal was picked for on {drawn}, drawn from this log."
     else:
         share = words.percent(found.misses, digits=0)
-        text = f"Picked on {drawn}, the cheapest policy that looks good enough misses the goal in **{share}** of them"
-        text += ", judged on the whole log."
-        if goal.name in ("budget",):
-            text = f"Picked on {drawn}, the policy goes over the budget in **{share}** of them, on the whole log."
+        does = "goes over the budget" if goal.name == "budget" else "misses the goal"
+        text = f"Picked on {drawn}, the policy {does} in **{share}** of them, judged on the whole log."
     if tuning.certified:
         text += " The certified policy (ring) is not picked that way: it is held to what a test allows."
     if found.unreachable:
@@ -85,8 +83,8 @@ def stability(found: "Stability", goal: "Goal", tuning: "Tuning") -> str:
 
 
 READING = (
-    "The larger a dot, the more resamples pick that threshold; the bar spans 5 to 95% of them, the ring is the "
-    "recommended policy. A wide bar means that another log like this one would have given another threshold."
+    "The larger a dot, the more resamples pick that threshold; the bar spans 5 to 95% of them, the ring is "
+    "the recommended policy. A wide bar: another log like this one would have given another threshold."
 )
 
 
@@ -104,4 +102,5 @@ def optimism(tuning: "Tuning") -> str:
         return "How optimistic the pick is cannot be told from this log."
     if not parts:
         return "On the rows that chose it the pick looks no better than it is on others."
-    return f"On the rows that chose it the pick looks {words.joined(parts)} than it is on rows that had no part in it."
+    looks = f"On the rows that chose it the pick looks {words.joined(parts)}"
+    return f"{looks} than it is on rows that had no part in it."

@@ -160,7 +160,9 @@ def _model_prices(
 
 def log(chosen: View) -> Log:
     """The cells and facts of the viewed dataset within its dates; one GROUP BY, then cached."""
-    return _log(chosen.database, chosen.dataset, chosen.version, chosen.since, chosen.until, chosen.holdout)
+    return _log(
+        chosen.database, chosen.dataset, chosen.version, chosen.since, chosen.until, holdout=chosen.holdout
+    )
 
 
 @st.cache_resource(show_spinner="Reading the log", show_time=True, max_entries=8)
@@ -170,6 +172,7 @@ def _log(
     version: int,  # noqa: ARG001 - cache key
     since: dt.date | None,
     until: dt.date | None,
+    *,
     holdout: Holdout,
 ) -> Log:
     end = None if until is None else until + dt.timedelta(days=1)

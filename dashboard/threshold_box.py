@@ -106,8 +106,9 @@ def _reading(
     field = ""
     if found is not None:
         field = (
-            " In the green field are the thresholds whose accuracy this log cannot tell from the chosen one's; "
-            f"the cheapest of them is {honesty.option(found, found.cheapest)}. {honesty.equivalent(found)}"
+            " In the green field are the thresholds whose accuracy this log cannot tell from the chosen "
+            f"one's; the cheapest of them is {honesty.option(found, found.cheapest)}. "
+            f"{honesty.equivalent(found)}"
         )
     elif not curve.points.is_empty() and curve.n > curve.missing_confidence:
         field = (

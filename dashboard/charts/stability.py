@@ -1,4 +1,4 @@
-"""What resamples of a log pick in each category: dots by share on one threshold axis, the chosen one ringed."""
+"""What resamples of a log pick in each category: dots by share on one axis, the chosen one ringed."""
 
 from typing import TYPE_CHECKING
 
