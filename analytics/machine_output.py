@@ -12,6 +12,7 @@ from analytics import policy_document
 from analytics.estimate import Estimate, rounded, undefined
 from analytics.logs.intake import FileReport
 from analytics.logs.schema import REPORT_FOLDS
+from analytics.tuning import halves
 from analytics.tuning.baselines import random_point
 from analytics.tuning.curve import Curve, Point
 from analytics.tuning.evaluation import NO_IN_FORCE, Evaluation
@@ -159,6 +160,8 @@ def tune_document(tuning: Tuning) -> dict[str, Any]:
     held_out: dict[str, Any] = {"held_out": None, "held_out_reason": NO_HELD_OUT}
     if not tuning.certified:
         held_out = {"held_out": {**_evaluation(tuning.figures), "folds": list(REPORT_FOLDS)}}
+    if tuning.cut is not None and not tuning.certified:
+        held_out["held_out"] |= {"folds": None, "from": halves.written(tuning.cut)}
     return {
         **policy_document.document_of(tuning.policy),
         **held_out,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from analytics.tuning.curve import Curve, Point
+    from analytics.tuning.plateau import Plateau
 
 EXACT = 1e-9
 CANNOT = "This log cannot tell: not every request has an outcome on this route."
@@ -77,6 +78,24 @@ def position(choices: "Sequence[Candidate]", route: str | None, threshold: float
         if choice.threshold is not None and choice.threshold >= threshold:
             return index
     return len(choices) - 1
+
+
+def point_row(curve: "Curve", choices: "Sequence[Candidate]", index: int) -> int | None:
+    """Row of ``curve.points`` that is the candidate; None where no threshold never escalates."""
+    if curve.points.is_empty():
+        return None
+    if index == len(choices) - 1:
+        return curve.points.height - 1
+    row = index - (len(choices) - 1 - (curve.points.height - 1))
+    return row if row >= 0 else None
+
+
+def alike(curve: "Curve", choices: "Sequence[Candidate]", found: "Plateau | None") -> "list[int] | None":
+    """Candidates within a plateau of the curve's thresholds; None without one."""
+    if found is None:
+        return None
+    inside = set(found.inside)
+    return [index for index in range(len(choices)) if point_row(curve, choices, index) in inside]
 
 
 def _labels(thresholds: "Sequence[float]") -> list[str]:

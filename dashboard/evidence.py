@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from dashboard import reasons, words
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from analytics.tuning.curve import Curve
     from analytics.tuning.goals import Tuning
     from analytics.tuning.log import Selection
@@ -43,6 +45,15 @@ HELD_OUT = (
     "Picked on one half of the log (folds 0 to 9), every figure is from the other half (folds 10 to 19); "
     "requests of one user stay together, and no threshold is scored on the rows that chose it."
 )
+
+
+def by_time(cut: "dt.datetime") -> str:
+    """Which rows the figures are of where time divides the log."""
+    at = f"{words.date(cut)}, {cut:%H:%M} UTC"
+    return (
+        f"Picked on the requests before {at}, every figure is from those from then on. A user may have "
+        "requests on both sides, which intervals allow for. Nothing is certified that way."
+    )
 
 
 def of_curve(curve: "Curve") -> list[tuple[str, str]]:
@@ -99,9 +110,9 @@ def of_tuning(tuning: "Tuning", selection: "Selection") -> list[tuple[str, str]]
     """What holds up the recommended policy."""
     evidence = tuning.policy.evidence
     rows = "" if evidence is None else f"{words.count(evidence.requests)} requests of this log. "
-    found = [
-        ("Certificate", rows + certificates(tuning)) if tuning.certified else ("Held out", rows + HELD_OUT)
-    ]
+    found = [("Held out", rows + (HELD_OUT if tuning.cut is None else by_time(tuning.cut)))]
+    if tuning.certified:
+        found = [("Certificate", rows + certificates(tuning))]
     if tuning.price_usd is not None:
         price = words.money(tuning.price_usd)
         found.append(

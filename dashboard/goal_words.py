@@ -15,7 +15,13 @@ NAMES = {
 }
 SCOPES = {"overall": "All traffic together", "category": "Every category by itself"}
 REFERENCES = {"auto": "Always strong, if the log can tell", "strong": "Always strong", "in-force": "In force"}
-CHOICES: dict[str, Mapping[str, str]] = {"goal": NAMES, "scope": SCOPES, "reference": REFERENCES}
+HOLDOUTS = {"hash": "Half of the users, by a hash", "time": "Second half of the period"}
+CHOICES: dict[str, Mapping[str, str]] = {
+    "goal": NAMES,
+    "scope": SCOPES,
+    "reference": REFERENCES,
+    "holdout": HOLDOUTS,
+}
 PRESETS = {
     0.0: "No limit",
     2.0: "Chatbot: 2 s",
@@ -35,6 +41,7 @@ DEFAULTS: dict[str, Any] = {
     "scope": "overall",
     "reference": "auto",
     "p95": 0.0,
+    "holdout": "hash",
 }
 
 

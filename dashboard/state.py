@@ -7,7 +7,7 @@ its version, so that a loaded file makes them stale at once. Old versions leave 
 import datetime as dt
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,13 @@ from analytics.policy import Goal
 from analytics.tuning.curve import Curve
 from analytics.tuning.curve import curve as curve_of
 from analytics.tuning.goals import Tuning, tune
+from analytics.tuning.halves import Holdout
 from analytics.tuning.identification import Missing
 from analytics.tuning.log import Log, Selection, read_log, select
+from analytics.tuning.plateau import Plateau
+from analytics.tuning.plateau import plateau as plateau_of
+from analytics.tuning.stability import Stability
+from analytics.tuning.stability import stability as stability_of
 from dashboard import goal_words, reasons, words
 
 DATABASE = "TIERTUNE_DB"
@@ -43,6 +48,7 @@ class View:
         pair: Fast and strong model; None for every pair.
         arm: Experiment arm; None for all rows.
         missing: What a missing confidence does: escalate, keep or exclude.
+        holdout: What divides the rows that pick from those that report; only a tuning depends on it.
     """
 
     database: str
@@ -54,6 +60,7 @@ class View:
     pair: tuple[str, str] | None = None
     arm: str | None = None
     missing: Missing = "escalate"
+    holdout: Holdout = "hash"
 
 
 def database() -> str:
@@ -153,7 +160,9 @@ def _model_prices(
 
 def log(chosen: View) -> Log:
     """The cells and facts of the viewed dataset within its dates; one GROUP BY, then cached."""
-    return _log(chosen.database, chosen.dataset, chosen.version, chosen.since, chosen.until)
+    return _log(
+        chosen.database, chosen.dataset, chosen.version, chosen.since, chosen.until, holdout=chosen.holdout
+    )
 
 
 @st.cache_resource(show_spinner="Reading the log", show_time=True, max_entries=8)
@@ -163,9 +172,11 @@ def _log(
     version: int,  # noqa: ARG001 - cache key
     since: dt.date | None,
     until: dt.date | None,
+    *,
+    holdout: Holdout,
 ) -> Log:
     end = None if until is None else until + dt.timedelta(days=1)
-    return read_log(_store(path), dataset, since=since, until=end)
+    return read_log(_store(path), dataset, since=since, until=end, holdout=holdout)
 
 
 def require_log(question: str, *, then: str) -> Log:
@@ -232,7 +243,44 @@ def tuning(goal: Goal) -> Tuning:
     Raises:
         TiertuneError: The goal has no answer in this log.
     """
-    return _tuning(_required(), goal)
+    return _tuning(_divided(), goal)
+
+
+def stability(goal: Goal) -> Stability:
+    """What the goal picks from resamples of the log; a second or two, then cached.
+
+    Raises:
+        TiertuneError: Resamples of this log have no answer.
+    """
+    return _stability(_divided(), goal)
+
+
+@st.cache_resource(show_spinner="Picking from resamples of this log", show_time=True, max_entries=16)
+def _stability(chosen: View, goal: Goal) -> Stability:
+    return stability_of(_selection(chosen), goal, _tuning(chosen, goal).policy)
+
+
+def plateau(category: str, index: int | None) -> Plateau | None:
+    """The thresholds that cannot be told from one of them; None where the log does not identify it.
+
+    Args:
+        category: One of the selection's categories.
+        index: Row of the curve's points; None gives None.
+    """
+    return None if index is None else _plateau(_required(), category, index)
+
+
+@st.cache_resource(show_spinner=False, max_entries=512)
+def _plateau(chosen: View, category: str, index: int) -> Plateau | None:
+    try:
+        return plateau_of(_selection(chosen), category, index=index)
+    except TiertuneError:
+        return None
+
+
+def _divided() -> View:
+    """The view with what the goal picker holds out."""
+    return replace(_required(), holdout=goal_choice()["holdout"])
 
 
 def recommended(goal: Goal) -> tuple[Tuning | None, str]:

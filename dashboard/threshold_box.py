@@ -4,8 +4,9 @@ import streamlit as st
 
 from analytics.tuning.curve import Curve
 from analytics.tuning.goals import Tuning
+from analytics.tuning.plateau import Plateau
 from dashboard import candidates as choices_of
-from dashboard import components, state, words
+from dashboard import components, honesty, state, words
 from dashboard.candidates import Candidate
 from dashboard.charts import thresholds
 
@@ -20,7 +21,7 @@ def threshold_box(curve: Curve, tuning: Tuning | None, *, margin: float = ONE_PO
     Args:
         curve: Of the category.
         tuning: The recommended policy, where there is one.
-        margin: Half height of the plateau, a share of 1.
+        margin: Half height of the green field where the log cannot compare with the chosen threshold.
     """
     name = words.category(curve.task_category)
     entry = tuning.policy.categories.get(name) if tuning is not None else None
@@ -33,12 +34,19 @@ def threshold_box(curve: Curve, tuning: Tuning | None, *, margin: float = ONE_PO
         _head(curve, name, entry.verdict if entry is not None else None)
         chosen = _slider(choices, default, token=f"{name}|{choices[default].label}")
         _cards(choices[chosen])
+        field = state.plateau(name, choices_of.point_row(curve, choices, chosen))
         components.bare_chart(
-            thresholds.panels(choices, chosen=chosen, in_force=in_force, margin=margin),
+            thresholds.panels(
+                choices,
+                chosen=chosen,
+                in_force=in_force,
+                margin=margin,
+                alike=choices_of.alike(curve, choices, field),
+            ),
             key="panels",
             alt=thresholds.described(choices, chosen),
         )
-    components.caption(_reading(curve, choices[chosen], margin=margin, recommended=chosen == picked))
+    components.caption(_reading(curve, choices[chosen], field, margin=margin, recommended=chosen == picked))
     if entry is not None and entry.reason:
         components.caption(words.plain(entry.reason, limit=300))
 
@@ -91,10 +99,18 @@ def _cards(choice: Candidate) -> None:
     )
 
 
-def _reading(curve: Curve, choice: Candidate, *, margin: float, recommended: bool) -> str:
+def _reading(
+    curve: Curve, choice: Candidate, found: Plateau | None, *, margin: float, recommended: bool
+) -> str:
     first = "The line is what each threshold would have given on this log, the band its 95% interval."
     field = ""
-    if not curve.points.is_empty() and curve.n > curve.missing_confidence:
+    if found is not None:
+        field = (
+            " In the green field are the thresholds whose accuracy this log cannot tell from the chosen "
+            f"one's; the cheapest of them is {honesty.option(found, found.cheapest)}. "
+            f"{honesty.equivalent(found)}"
+        )
+    elif not curve.points.is_empty() and curve.n > curve.missing_confidence:
         field = (
             " The green field marks thresholds whose accuracy is within "
             f"{margin * words.POINT:g}{words.NBSP}pt of the chosen one; further left fewer requests are "

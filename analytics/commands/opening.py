@@ -18,6 +18,7 @@ from analytics.logs.schema import TIERS
 from analytics.logs.storage import kept
 from analytics.logs.storage.ladder import Pair
 from analytics.logs.store import Store, StoreError
+from analytics.tuning.halves import Holdout
 from analytics.tuning.log import Log, Selection, read_log, select
 
 LONGEST_NAME = 80
@@ -44,9 +45,9 @@ class OpenLog:
     dataset: str
     notes: tuple[str, ...] = ()
 
-    def read(self) -> Log:
-        """Its cells and facts."""
-        return read_log(self.store, self.dataset)
+    def read(self, *, holdout: Holdout = "hash") -> Log:
+        """Its cells and facts; ``holdout`` says what divides the rows that pick from those that report."""
+        return read_log(self.store, self.dataset, holdout=holdout)
 
 
 @contextlib.contextmanager

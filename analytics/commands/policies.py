@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -19,12 +19,15 @@ from analytics.commands.outcome import (
     table,
 )
 from analytics.estimate import LEVEL
+from analytics.logs.reading.staging import shown as safe
 from analytics.logs.schema import REPORT_FOLDS
 from analytics.policy import Goal, GoalName, ThresholdPolicy
+from analytics.tuning import halves
 from analytics.tuning.baselines import baselines, control_points
 from analytics.tuning.curve import Point
 from analytics.tuning.evaluation import evaluate
-from analytics.tuning.goals import ALL_ROWS, FILTERS, REPORTED, REPORTED_ON, Tuning, tune
+from analytics.tuning.goals import CUT, FILTERS, Tuning, tune
+from analytics.tuning.halves import ALL_ROWS, Holdout
 from analytics.tuning.log import Log, Selection, read_log, select
 
 NEEDED = {
@@ -71,6 +74,12 @@ def add_tune(commands: Any) -> None:
     goal.add_argument(
         "--level", type=flags.coverage, default=LEVEL, help="coverage of the intervals (default: 0.95)"
     )
+    parser.add_argument(
+        "--holdout",
+        choices=get_args(Holdout),
+        default="hash",
+        help="what divides the rows that pick from those that report: a hash of the user (default), or time",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the thresholds file, .yaml or .json")
 
 
@@ -92,7 +101,7 @@ def tuned(options: argparse.Namespace) -> Outcome:
     if options.out is not None and options.out.suffix.lower() not in policy_file.SUFFIXES:
         raise InputError(f"--out ends in {', '.join(policy_file.SUFFIXES)}. Found: {options.out.name}.")
     with opening.opened(options) as log:
-        selection = opening.selected(log, log.read(), options)
+        selection = opening.selected(log, log.read(holdout=options.holdout), options)
     tuning = tune(selection, goal)
     text = f"{tuning.sentence}\n\n{_policy_table(tuning)}"
     if options.out is not None:
@@ -115,9 +124,10 @@ def evaluated(options: argparse.Namespace) -> Outcome:
         selection = opening.selected(log, seen, options, pair=_one_pair(policy))
     selection, notes = _as_selected(selection, policy) if filed else (selection, [])
     folds = REPORT_FOLDS if rows == "held-out" else None
-    shown = REPORTED_ON if rows == "held-out" else "all"
+    shown = halves.rows(None, selection.log.cut).reported_on if rows == "held-out" else "all"
     if filed and _certified(policy):
-        reported = REPORTED.get(str(policy.evidence and policy.evidence.reported_on), REPORTED[ALL_ROWS])
+        known = halves.reported(selection.log.cut)
+        reported = known.get(str(policy.evidence and policy.evidence.reported_on), known[ALL_ROWS])
         folds, shown = reported.folds, reported.reported_on
         rows = "all" if folds is None else shown
         notes.append(f"The file is certified; its figures are of {shown}, and so are these.")
@@ -175,15 +185,23 @@ def _one_pair(policy: ThresholdPolicy) -> tuple[str | None, str | None] | None:
 
 
 def _as_tuned(log: opening.OpenLog, whole: Log, policy: ThresholdPolicy) -> Log:
-    """The log within the period that the file was tuned on."""
-    evidence = policy.evidence
+    """The log within the period that the file was tuned on, divided as it was then."""
+    evidence, filters = policy.evidence, policy.extra.get(FILTERS)
+    text = filters.get(CUT) if isinstance(filters, Mapping) else None
+    cut = None if text is None else halves.read(text)
+    if text is not None and cut is None:
+        raise InputError(f"{FILTERS}.{CUT} of the file is not a time. Found: {safe(str(text))}.")
     first, last = (None, None) if evidence is None else (evidence.since, evidence.until)
-    if first is None or last is None:
+    holdout: Holdout | datetime = "hash" if cut is None else cut
+    since = until = None
+    if first is not None and last is not None:
+        since, last = first.replace(tzinfo=None), last.replace(tzinfo=None)
+        until = last + timedelta(microseconds=1)
+        if (since, last) == (whole.facts.first_ts, whole.facts.last_ts):
+            since = until = None
+    if since is None and cut is None:
         return whole
-    first, last = first.replace(tzinfo=None), last.replace(tzinfo=None)
-    if (first, last) == (whole.facts.first_ts, whole.facts.last_ts):
-        return whole
-    return read_log(log.store, log.dataset, since=first, until=last + timedelta(microseconds=1))
+    return read_log(log.store, log.dataset, since=since, until=until, holdout=holdout)
 
 
 def _as_selected(selection: Selection, policy: ThresholdPolicy) -> tuple[Selection, list[str]]:
@@ -202,6 +220,8 @@ def _as_selected(selection: Selection, policy: ThresholdPolicy) -> tuple[Selecti
     parts = [] if categories is None else ["its own categories"]
     parts += [] if arm is None else [f"arm {arm}"]
     parts += ["requests with a confidence"] if missing == "exclude" else []
+    if not parts:
+        return less, []
     return less, [f"As when the file was tuned, only {', '.join(parts)} count."]
 
 

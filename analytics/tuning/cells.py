@@ -12,6 +12,8 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from analytics.tuning.halves import HALF
+
 MOST_CELLS = 500_000
 MOST_PROBABILITIES = 100
 
@@ -122,11 +124,15 @@ _COMPUTED = {
 _SAMPLED = ("propensity", "sampling_probability")
 
 
-def _collapse(kind: str, keys: Sequence[str], sums: Sequence[str]) -> str:
+_BY_TIME = f"CASE WHEN ts < $cut THEN fold % {HALF} ELSE {HALF} + fold % {HALF} END::UTINYINT"
+
+
+def _collapse(kind: str, keys: Sequence[str], sums: Sequence[str], *, by_time: bool) -> str:
     unknown = [name for name in (*keys, *sums) if name not in (*KEYS, *SUMS, UNIT_FIRST)]
     if unknown:
         raise ValueError(f"cells have no columns {', '.join(unknown)}")
-    columns = [f"{_COMPUTED.get(key, key)} AS {key}" for key in keys]
+    computed = _COMPUTED | ({"fold": _BY_TIME} if by_time else {})
+    columns = [f"{computed.get(key, key)} AS {key}" for key in keys]
     columns += [f"{_SUMS[name]} AS {name}" for name in sums]
     positions = ", ".join(str(position + 1) for position in range(len(keys)))
     source = _SOURCES[kind]
@@ -150,6 +156,7 @@ def cells(
     *,
     since: date | datetime | None = None,
     until: date | datetime | None = None,
+    cut: datetime | None = None,
     keys: Sequence[str] = KEYS,
     sums: Sequence[str] = SUMS,
 ) -> pl.DataFrame:
@@ -161,6 +168,7 @@ def cells(
             ``decisions``.
         since: First moment that counts, UTC; None for no limit.
         until: First moment that no longer counts, UTC; None for no limit.
+        cut: Time whose sides become the two halves of the folds, see ``halves``; every request has one.
         keys: Some of ``KEYS``, for a question that needs no more: fewer and larger cells; or
             ``UNIT_FIRST`` beside them.
         sums: Some of ``SUMS``; each one left out saves time.
@@ -180,7 +188,9 @@ def cells(
         (distinct,) = cursor.execute(_PROBABILITIES[kind], window).fetchall()
         counts = dict(zip(_SAMPLED, distinct, strict=True))
         bins = {f"bin_{key}": counts[key] > MOST_PROBABILITIES for key in sampled}
-    frame = cursor.sql(_collapse(kind, keys, sums), params={**window, **bins}).pl()
+    by_time = cut is not None and "fold" in keys
+    asked = {**window, **bins, **({"cut": cut} if by_time else {})}
+    frame = cursor.sql(_collapse(kind, keys, sums, by_time=by_time), params=asked).pl()
     counted = [name for name in sums if name in COUNTS]
     return _within_limit(frame.with_columns(pl.col(counted).cast(pl.Int64)))
 

@@ -24,6 +24,10 @@ _COMMON, _PATH = 0.4, 0.3
 _LEAST_FOR_PATHS = 2.3
 _LEAST_FOR_FLOOR_PATHS = 3_000
 CERTIFIABLE = ("non-inferior", "min-accuracy")
+HELD_OUT_BY_TIME = (
+    "A hold-out by time makes no promise: it shows what a pick from earlier requests does to later ones, "
+    "which may be of another kind. Hold out by users to certify."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,8 @@ def certification(selection: Selection, goal: Goal) -> Certification:
         return Certification(None, "This goal makes no promise about accuracy that could be certified.")
     if goal.name == "non-inferior" and not 0 <= margin_of(goal) < 1:
         return Certification(None, "A margin must be at least 0 and below 100 points.")
+    if selection.log.cut is not None:
+        return Certification(None, HELD_OUT_BY_TIME)
     at = grid(selection, goal, folds=None)
     facts = selection.log.facts
     per_unit = facts.few_units

@@ -27,6 +27,7 @@ from analytics.tuning.sums import paired_band
 from analytics.tuning.timing import histograms
 
 NO_IN_FORCE = "The policy in force is not known: the log has no threshold column."
+UNKNOWN_COST = "Costs of one of the two policies are not known."
 NOT_COMPARED = "This log cannot tell: some requests lack an outcome on a route where the two differ."
 
 
@@ -56,10 +57,12 @@ class Comparison:
     Attributes:
         accuracy: Accuracy of the policy minus that of the other, paired.
         saved: Share of the other's cost that the policy saves.
+        saved_usd: What the policy saves per request, USD.
     """
 
     accuracy: Estimate
     saved: Estimate
+    saved_usd: Estimate
 
 
 def evaluate(
@@ -143,6 +146,7 @@ def compared(
                 level=level,
             ),
             _saved(ours.folds(None), theirs.folds(None), level=level),
+            saved_usd(ours.folds(None), theirs.folds(None), level=level),
         )
     }
     for name in selection.categories:
@@ -150,6 +154,7 @@ def compared(
         found[name] = Comparison(
             _difference(selection, part, (name,), level=level),
             _saved(ours.folds(name), theirs.folds(name), level=level),
+            saved_usd(ours.folds(name), theirs.folds(name), level=level),
         )
     return found
 
@@ -189,7 +194,13 @@ def _saved(ours: FoldSums, theirs: FoldSums, *, level: float) -> Estimate:
     new, old = (_mean_cost(_with_one_left_out(sums)) for sums in (ours, theirs))
     with np.errstate(divide="ignore", invalid="ignore"):
         saved = np.where(old > 0, 1 - new / old, np.nan)
-    return _jackknife(saved, ours, "Costs of one of the two policies are not known.", level=level)
+    return _jackknife(saved, ours, UNKNOWN_COST, level=level)
+
+
+def saved_usd(ours: FoldSums, theirs: FoldSums, *, level: float = LEVEL) -> Estimate:
+    """What one policy saves against another per request, USD, from the totals of both by fold."""
+    new, old = (_mean_cost(_with_one_left_out(sums)) for sums in (ours, theirs))
+    return _jackknife(old - new, ours, UNKNOWN_COST, level=level)
 
 
 def _per_correct(sums: FoldSums, *, level: float) -> Estimate:

@@ -1,7 +1,8 @@
 """A goal over curves becomes a policy: certified where a test holds it, else picked and scored on other rows.
 
-An estimate is picked on folds 0-9 and every figure that is shown comes from folds 10-19, so a threshold is
-never scored on the rows that chose it, and it is not refitted afterwards.
+An estimate is picked on one half of the log (folds 0-9, or the first half of the period) and every figure
+that is shown comes from the other, so a threshold is never scored on the rows that chose it, and it is not
+refitted afterwards.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,53 +15,29 @@ import polars as pl
 from analytics.errors import InsufficientDataError, TiertuneError
 from analytics.estimate import Estimate, rounded
 from analytics.logs.prices import price_map_date
-from analytics.logs.schema import PICK_FOLDS, REPORT_FOLDS, UNCATEGORISED
+from analytics.logs.schema import PICK_FOLDS, UNCATEGORISED
 from analytics.policy import Difference, Evidence, Goal, Overall, Score, ThresholdPolicy
+from analytics.tuning import halves
 from analytics.tuning.baselines import baselines, control_points
 from analytics.tuning.certificate import CERTIFIABLE, Certification, Held, certification, certified_pick
 from analytics.tuning.curve import Point
 from analytics.tuning.evaluation import Comparison, Evaluation, compared, evaluate
+from analytics.tuning.halves import Rows
 from analytics.tuning.log import Selection
-from analytics.tuning.optimism import optimism, pair_of
+from analytics.tuning.optimism import optimism
 from analytics.tuning.outcome import notes, sentence
 from analytics.tuning.picking import Pick, bare_policy, margin_of, pick
 from analytics.tuning.policy_sums import everywhere, in_force_policy
 from analytics.tuning.verdict_words import next_steps, promise, shortfall
 
-FILTERS = "x-filters"
-PICKED_ON, REPORTED_ON = "folds 0-9", "folds 10-19"
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Which rows a policy was picked on, and which its figures come from.
-
-    Attributes:
-        folds: Of the figures; None for all.
-        picked_on: The rows that chose, as the file says it.
-        reported_on: The rows of the figures, as the file says it.
-    """
-
-    folds: tuple[int, ...] | None
-    picked_on: str
-    reported_on: str
-
-
-ALL_ROWS = "all rows"
-HELD_OUT = Rows(REPORT_FOLDS, PICKED_ON, REPORTED_ON)
-REPORTED: dict[str, Rows] = {
-    REPORTED_ON: HELD_OUT,
-    PICKED_ON: Rows(PICK_FOLDS, PICKED_ON, PICKED_ON),
-    ALL_ROWS: Rows(None, ALL_ROWS, ALL_ROWS),
-}
-"""By what a file says that its figures come from."""
+FILTERS, CUT = "x-filters", "cut_by_time"
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
     """A tuned policy with what it was compared with.
 
-    An estimated policy was picked on folds 0-9, and all its figures are of the others. A certified one has
+    An estimated policy was picked on one half of the log, its figures are of the other. A certified one has
     its promise instead; its figures are of all rows, or of the half that learned its path.
 
     Attributes:
@@ -83,6 +60,7 @@ class Tuning:
         promise: What is certified, or why nothing is and what it would take; None where the goal promises
             nothing that could be tested.
         notes: Sentences on what was left out or assumed.
+        cut: Where time divides the rows that picked from the others; None where a hash does.
     """
 
     policy: ThresholdPolicy
@@ -102,6 +80,7 @@ class Tuning:
     sentence: str
     promise: str | None
     notes: tuple[str, ...] = ()
+    cut: datetime | None = None
 
     @property
     def certified(self) -> bool:
@@ -128,7 +107,8 @@ def tune(selection: Selection, goal: Goal, *, created: datetime | None = None) -
     picked = estimated if held is None else certified_pick(selection, goal, found)
     if picked is None:
         raise InsufficientDataError("No policy reaches the goal.")
-    rows = HELD_OUT if held is None else REPORTED[_reported(held.figures_on)]
+    cut = selection.log.cut
+    rows = halves.rows(None if held is None else held.figures_on, cut)
     bare = bare_policy(selection, picked)
     level = goal.level
     figures = evaluate(selection, bare, folds=rows.folds, rows=rows.reported_on, level=level)
@@ -169,7 +149,13 @@ def tune(selection: Selection, goal: Goal, *, created: datetime | None = None) -
         rows=rows,
         figures=figures,
         certification=found,
-        optimism=_meter(selection, goal, estimated, certified=figures if held is not None else None),
+        optimism=optimism(
+            selection,
+            goal,
+            None if estimated is None else bare_policy(selection, estimated),
+            certified=None if held is None else (bare, figures, rows.folds),
+            reference=picked.reference,
+        ),
         baselines=fixed,
         controls=controls,
         vs_strong=vs_strong,
@@ -181,7 +167,13 @@ def tune(selection: Selection, goal: Goal, *, created: datetime | None = None) -
         left_out_share=_share(selection, covered),
         sentence=sentence(asked, picked, figures, against=versus, reaches=reaches, promised=promised),
         promise=promised,
-        notes=(*selection.notes, *notes(selection, goal, picked, figures), *next_steps(asked, found)),
+        notes=(
+            *halves.note(cut),
+            *selection.notes,
+            *notes(selection, goal, picked, figures),
+            *next_steps(asked, found),
+        ),
+        cut=cut,
     )
 
 
@@ -193,24 +185,6 @@ def _estimated(selection: Selection, goal: Goal, *, certified: bool) -> Pick | N
         if certified:
             return None
         raise
-
-
-def _reported(folds: tuple[int, ...]) -> str:
-    return {PICK_FOLDS: PICKED_ON, REPORT_FOLDS: REPORTED_ON}.get(folds, ALL_ROWS)
-
-
-def _meter(
-    selection: Selection, goal: Goal, estimated: Pick | None, *, certified: Evaluation | None
-) -> dict[str, dict[str, Estimate] | None]:
-    """What picking claims in sample and is worth elsewhere, beside what is certified."""
-    if estimated is None:
-        return dict.fromkeys(("in_sample", "cross_fitted", "held_out")) | {
-            "certified": None if certified is None else pair_of(certified.overall)
-        }
-    bare = bare_policy(selection, estimated)
-    held_out = evaluate(selection, bare, folds=REPORT_FOLDS, rows=REPORTED_ON, level=goal.level)
-    found = optimism(selection, goal, bare, held_out)
-    return found | {"certified": None if certified is None else pair_of(certified.overall)}
 
 
 def _share(selection: Selection, covered: tuple[str, ...]) -> float:
@@ -316,6 +290,8 @@ def _filters(selection: Selection) -> dict[str, object]:
         found["arm"] = selection.arm
     if selection.missing == "exclude":
         found["missing"] = "exclude"
+    if selection.log.cut is not None:
+        found[CUT] = halves.written(selection.log.cut)
     return {FILTERS: found} if found else {}
 
 

@@ -14,6 +14,7 @@ from analytics.logs.storage import tables
 from analytics.logs.storage.facts import Facts, facts, in_force
 from analytics.policy import PolicyKind
 from analytics.tuning.cells import KEYS, SUMS, UNIT_FIRST, cells
+from analytics.tuning.halves import Holdout, half_time, unit_fold
 from analytics.tuning.identification import GROUP, Missing, contributions, regimes
 from analytics.tuning.latency import latency_cells
 from analytics.tuning.sampled_grades import standing_grades
@@ -41,6 +42,7 @@ class Log:
         latency: Latency histograms, see ``latency_cells``.
         in_force: Threshold that the log's requests were routed by, one row per category and pair.
         facts: Size, period, categories, pairs and units.
+        cut: Time at which one half of the folds ends and the other begins; None where a hash divides them.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Log:
     latency: pl.DataFrame
     in_force: pl.DataFrame
     facts: Facts
+    cut: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ def read_log(
     *,
     since: date | datetime | None = None,
     until: date | datetime | None = None,
+    holdout: Holdout | datetime = "hash",
 ) -> Log:
     """Everything that the questions about a dataset need, by a handful of aggregating queries.
 
@@ -107,17 +111,25 @@ def read_log(
         dataset: Name of a dataset in it.
         since: First moment that counts, UTC.
         until: First moment that no longer counts, UTC.
+        holdout: What divides requests that pick from those that report: a hash of the user, the middle of
+            the period, or a time.
+
+    Raises:
+        InsufficientDataError: It is to be divided by time, and some request has none or all have the same.
     """
     with store.cursor() as cursor:
         table = tables.of(cursor, dataset, "decisions")
         found = facts(cursor, dataset, since=since, until=until)
         keys = (*KEYS, UNIT_FIRST) if found.few_units else KEYS
+        cut = half_time(cursor, table, since=since, until=until) if holdout == "time" else None
+        cut = holdout if isinstance(holdout, datetime) else cut
         return Log(
             name=dataset,
-            cells=cells(cursor, table, since=since, until=until, keys=keys),
+            cells=cells(cursor, table, since=since, until=until, cut=cut, keys=keys),
             latency=latency_cells(cursor, table, since=since, until=until),
             in_force=in_force(cursor, dataset),
             facts=found,
+            cut=cut,
         )
 
 
@@ -155,7 +167,7 @@ def select(
     frame = _without_unused_keys(frame)
     pairs = _pairs(frame)
     rows = contributions(frame)
-    accuracy, cost = _inflation(rows) if log.facts.clustered else (1.0, 1.0)
+    accuracy, cost = _inflation(rows, log.cut) if log.facts.clustered else (1.0, 1.0)
     observed = regimes(frame)
     return Selection(
         log=log,
@@ -217,14 +229,14 @@ def _pairs(frame: pl.DataFrame) -> dict[str, tuple[str, str]]:
     return pairs
 
 
-def _inflation(rows: pl.DataFrame) -> tuple[float, float]:
+def _inflation(rows: pl.DataFrame, cut: datetime | None) -> tuple[float, float]:
     """Design effects of accuracy and cost, from the spread over folds, which never split a user.
 
     References:
         Kish (1965), Survey Sampling, chapter 5; the cluster-robust variance of a ratio over G folds is
         G / (G - 1) * sum((Y_g - R N_g)^2) / N^2.
     """
-    folds = rows.group_by("fold").agg(
+    folds = rows.group_by(unit_fold(cut)).agg(
         pl.col("n", "pairs", "gain_sum", "gain_sq").sum(),
         pl.col("keep_sum", "keep_sq", "keep_gap", "esc_sum", "esc_sq", "esc_gap").sum(),
         pl.col("fast_cost_n", "fast_cost_sum", "fast_cost_sq").sum(),

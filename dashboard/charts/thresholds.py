@@ -26,13 +26,19 @@ if TYPE_CHECKING:
 HEIGHT = 620
 EDGE = 0.3
 LEAST_PLATEAU = 3
+ALIKE = "cannot be told apart"
 RULE_LABEL_PX, RULE_TOP = 26, 1.05
 """Above the name of the first panel, which stands at the left end of the same edge."""
 PANELS = {"accuracy": ("y", (0.46, 1.0)), "cost": ("y2", (0.24, 0.375)), "share": ("y3", (0.0, 0.135))}
 
 
 def panels(
-    choices: "Sequence[Candidate]", *, chosen: int, in_force: int | None = None, margin: float = 0.01
+    choices: "Sequence[Candidate]",
+    *,
+    chosen: int,
+    in_force: int | None = None,
+    margin: float = 0.01,
+    alike: "Sequence[int] | None" = None,
 ) -> "go.Figure":
     """The three panels with the chosen rule, the rule in force, the plateau and what the log cannot tell.
 
@@ -40,14 +46,21 @@ def panels(
         choices: From ``candidates``, the last being always strong.
         chosen: Index of the chosen candidate.
         in_force: Index of the policy in force; None where unknown.
-        margin: Half height of the plateau, a share of 1.
+        margin: Half height of the plateau, a share of 1, where ``alike`` is not known.
+        alike: Indices of the candidates whose accuracy cannot be told from the chosen one's.
     """
     figure = look.base(HEIGHT)
     figure.update_layout(margin_t=34 + RULE_LABEL_PX - 8)
     places = axis(choices)
     drawn = thinned(len(choices) - 1, [chosen if chosen < len(choices) - 1 else None, in_force])
     drawn = [index for index in drawn if index < len(choices) - 1]
-    _plateau(figure, choices, places, chosen=chosen, margin=margin)
+    if alike is None:
+        ends = plateau(choices, chosen=chosen, margin=margin)
+        _field(figure, choices, places, ends, f"within {margin * words.POINT:g} pt")
+    else:
+        same = set(alike)
+        for run in runs([index in same for index in range(len(choices))]):
+            _field(figure, choices, places, (run[0], run[-1]), ALIKE if chosen in run else "")
     shown = [choices[index] for index in drawn]
     x = [places.x[index] for index in drawn]
     labels = [choice.label for choice in shown]
@@ -160,11 +173,14 @@ def _cannot_tell(
         )
 
 
-def _plateau(
-    figure: "go.Figure", choices: "Sequence[Candidate]", places: Axis, *, chosen: int, margin: float
+def _field(
+    figure: "go.Figure",
+    choices: "Sequence[Candidate]",
+    places: Axis,
+    ends: tuple[int, int] | None,
+    name: str,
 ) -> None:
-    """The unbroken field of candidates around the chosen one whose accuracy is within the margin."""
-    ends = plateau(choices, chosen=chosen, margin=margin)
+    """An unbroken field of candidates, first to last, with its name at the lower right."""
     if len(choices) < LEAST_PLATEAU or ends is None or ends[0] == ends[1] == len(choices) - 1:
         return
     half = 0.5 if places.even else 0.0
@@ -181,15 +197,16 @@ def _plateau(
         fillcolor=look.wash(look.CERTIFIED),
         line={"width": 0},
     )
-    look.note(
-        figure,
-        f"within {margin * words.POINT:g} pt",
-        x=places.x[right] + half,
-        y=0.02,
-        yref="y domain",
-        xanchor="right",
-        yanchor="bottom",
-    )
+    if name:
+        look.note(
+            figure,
+            name,
+            x=places.x[right] + half,
+            y=0.02,
+            yref="y domain",
+            xanchor="right",
+            yanchor="bottom",
+        )
 
 
 def _strong(figure: "go.Figure", strong: "Candidate", places: Axis) -> None:

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from dashboard import components, evidence, reasons, rows, state, story
+from dashboard import components, evidence, honesty, reasons, rows, state, story
 from dashboard.charts import optimism
 from dashboard.goal_picker import controls
+from dashboard.stability_panel import stability_panel
 from dashboard.threshold_box import ONE_POINT, threshold_box
 from dashboard.untuned import wanted
 
@@ -36,7 +37,9 @@ if tuning.promise and not tuning.certified:
 components.section("All categories")
 chosen = rows.chosen(tuning)
 of = "A" if tuning.certified else "Held-out a"
-table, meter = st.tabs(["Table", "Optimism"], key="view", on_change="rerun", bind="query-params")
+table, meter, steady = st.tabs(
+    ["Table", "Optimism", "Stability"], key="view", on_change="rerun", bind="query-params"
+)
 with table:
     components.table(
         chosen,
@@ -58,5 +61,8 @@ with table:
 with meter:
     figure, alt = optimism.meter(tuning), optimism.described(tuning)
     components.bare_chart(figure, key="optimism", alt=alt)
-    components.caption(optimism.READING + story.left_out(tuning))
+    components.caption(f"{honesty.optimism(tuning)} {optimism.READING}{story.left_out(tuning)}")
+if steady.open:
+    with steady:
+        stability_panel(selection, goal, tuning, category)
 components.provenance([*evidence.of_tuning(tuning, selection), *evidence.of_curve(curve)])

@@ -8,11 +8,12 @@ from decisions import log_of
 from scipy import stats
 
 from analytics.errors import InsufficientDataError, NotIdentifiedError
+from analytics.logs.schema import REPORT_FOLDS
 from analytics.policy import CategoryPolicy, Default, Goal, ThresholdPolicy
 from analytics.tuning.allocation import Candidates, joint_frontier
 from analytics.tuning.curve import curve
 from analytics.tuning.evaluation import compared, evaluate
-from analytics.tuning.goals import REPORT_FOLDS, tune
+from analytics.tuning.goals import tune
 from analytics.tuning.log import select
 from analytics.tuning.picking import pick
 from analytics.tuning.policy_sums import everywhere
