@@ -24,6 +24,8 @@ from analytics.tuning.curve import curve as curve_of
 from analytics.tuning.goals import Tuning, tune
 from analytics.tuning.identification import Missing
 from analytics.tuning.log import Log, Selection, read_log, select
+from analytics.tuning.shadow_plan import ShadowPlan
+from analytics.tuning.shadow_plan import shadow_plan as shadow_plan_of
 from dashboard import goal_words, reasons, words
 
 DATABASE = "TIERTUNE_DB"
@@ -233,6 +235,20 @@ def tuning(goal: Goal) -> Tuning:
         TiertuneError: The goal has no answer in this log.
     """
     return _tuning(_required(), goal)
+
+
+def shadow_plan(goal: Goal) -> ShadowPlan:
+    """The strong calls that would answer what this log cannot tell about a goal."""
+    return _shadow_plan(_required(), goal)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _shadow_plan(chosen: View, goal: Goal) -> ShadowPlan:
+    try:
+        certified = _tuning(chosen, goal).certification
+    except TiertuneError:
+        certified = None
+    return shadow_plan_of(_selection(chosen), goal, certified=certified)
 
 
 def recommended(goal: Goal) -> tuple[Tuning | None, str]:

@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import components, evidence, rows, state, story
 from dashboard.charts import optimism
 from dashboard.goal_picker import controls
+from dashboard.plan_panel import plan_panel
 from dashboard.threshold_box import ONE_POINT, threshold_box
 from dashboard.untuned import wanted
 
@@ -28,12 +29,15 @@ threshold_box(curve, tuning, margin=goal.margin or ONE_POINT)
 
 if tuning is None:
     wanted("This page will then show which threshold each category should have, and how sure that is.")
+    plan_panel(selection, goal)
     components.provenance(evidence.of_curve(curve))
     st.stop()
 
 components.section("All categories")
 chosen = rows.chosen(tuning)
-table, meter = st.tabs(["Table", "Optimism"], key="view", on_change="rerun", bind="query-params")
+table, meter, buy = st.tabs(
+    ["Table", "Optimism", "What to buy"], key="view", on_change="rerun", bind="query-params"
+)
 with table:
     components.table(
         chosen,
@@ -56,4 +60,6 @@ with meter:
     figure, alt = optimism.meter(tuning), optimism.described(tuning)
     components.bare_chart(figure, key="optimism", alt=alt)
     components.caption(optimism.READING + story.left_out(tuning))
+with buy:
+    plan_panel(selection, goal)
 components.provenance([*evidence.of_tuning(tuning, selection), *evidence.of_curve(curve)])
