@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from analytics.commands import copies, figures, files, joins, logs, policies, prices, serve
+from analytics.commands import copies, figures, files, joins, logs, plans, policies, prices, serve
 from analytics.commands.outcome import InputError, Outcome, fitted
 from analytics.errors import TiertuneError
 
@@ -78,6 +78,8 @@ def parser() -> argparse.ArgumentParser:
         figures.add_curve,
         policies.add_tune,
         policies.add_evaluate,
+        plans.add_shadow_plan,
+        plans.add_grading_sheet,
         prices.add_prices,
         prices.add_price,
         prices.add_reprice,

@@ -27,6 +27,8 @@ from analytics.tuning.identification import Missing
 from analytics.tuning.log import Log, Selection, read_log, select
 from analytics.tuning.plateau import Plateau
 from analytics.tuning.plateau import plateau as plateau_of
+from analytics.tuning.shadow_plan import ShadowPlan
+from analytics.tuning.shadow_plan import shadow_plan as shadow_plan_of
 from analytics.tuning.stability import Stability
 from analytics.tuning.stability import stability as stability_of
 from dashboard import goal_words, reasons, words
@@ -281,6 +283,20 @@ def _plateau(chosen: View, category: str, index: int) -> Plateau | None:
 def _divided() -> View:
     """The view with what the goal picker holds out."""
     return replace(_required(), holdout=goal_choice()["holdout"])
+
+
+def shadow_plan(goal: Goal) -> ShadowPlan:
+    """The strong calls that would answer what this log cannot tell about a goal."""
+    return _shadow_plan(_required(), goal)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _shadow_plan(chosen: View, goal: Goal) -> ShadowPlan:
+    try:
+        certified = _tuning(chosen, goal).certification
+    except TiertuneError:
+        certified = None
+    return shadow_plan_of(_selection(chosen), goal, certified=certified)
 
 
 def recommended(goal: Goal) -> tuple[Tuning | None, str]:

@@ -56,6 +56,18 @@ def add_tune(commands: Any) -> None:
     """``tiertune tune``."""
     parser = flags.command(commands, "tune", text="Pick a threshold per category by a goal.", run=tuned)
     flags.add_log(parser)
+    add_goal(parser)
+    parser.add_argument(
+        "--holdout",
+        choices=get_args(Holdout),
+        default="hash",
+        help="what divides the rows that pick from those that report: a hash of the user (default), or time",
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the thresholds file, .yaml or .json")
+
+
+def add_goal(parser: argparse.ArgumentParser) -> None:
+    """The flags that say what thresholds are for."""
     goal = parser.add_argument_group("goal")
     goal.add_argument(
         "--goal", choices=get_args(GoalName), default="non-inferior", help="default: non-inferior"
@@ -74,13 +86,6 @@ def add_tune(commands: Any) -> None:
     goal.add_argument(
         "--level", type=flags.coverage, default=LEVEL, help="coverage of the intervals (default: 0.95)"
     )
-    parser.add_argument(
-        "--holdout",
-        choices=get_args(Holdout),
-        default="hash",
-        help="what divides the rows that pick from those that report: a hash of the user (default), or time",
-    )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the thresholds file, .yaml or .json")
 
 
 def add_evaluate(commands: Any) -> None:
@@ -97,7 +102,7 @@ def add_evaluate(commands: Any) -> None:
 
 def tuned(options: argparse.Namespace) -> Outcome:
     """The best policy by a goal; written to a file where ``--out`` says so."""
-    goal = _goal(options)
+    goal = goal_of(options)
     if options.out is not None and options.out.suffix.lower() not in policy_file.SUFFIXES:
         raise InputError(f"--out ends in {', '.join(policy_file.SUFFIXES)}. Found: {options.out.name}.")
     with opening.opened(options) as log:
@@ -151,7 +156,7 @@ def _certified(policy: ThresholdPolicy) -> bool:
     return policy.overall is not None and policy.overall.verdict == "certified"
 
 
-def _goal(options: argparse.Namespace) -> Goal:
+def goal_of(options: argparse.Namespace) -> Goal:
     """The goal of the flags.
 
     Raises:

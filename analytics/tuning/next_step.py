@@ -52,7 +52,12 @@ def next_steps(selection: Selection, goal: Goal, found: Certification | None = N
         selection: The rows in question.
         goal: ``non-inferior``.
         found: What could be certified, where that is known already.
+
+    Returns:
+        None of them where no request has a confidence, or every step is certified.
     """
+    if selection.rows["confidence"].null_count() == selection.rows.height:
+        return ()
     if found is None:
         try:
             found = certification(selection, goal)
@@ -117,7 +122,7 @@ def _threshold(found: Certification, walk: Walk, at: int) -> float | None:
 
 
 def _assumed(selection: Selection, goal: Goal, *, in_force: bool) -> tuple[Step, ...]:
-    """Without any pair, at assumed rates: the threshold in force against always strong, or a band below."""
+    """Without any pair, at assumed rates: the threshold in force against always strong, or one below it."""
     known = {name: at for name in selection.categories if (at := routed_at(selection, name)) is not None}
     if not known:
         return ()

@@ -106,6 +106,11 @@ class ShadowPlan:
     shadow_share: float | None
     assumptions: tuple[str, ...]
 
+    @property
+    def buys(self) -> bool:
+        """Whether any strong call is to be bought."""
+        return any(item.strong_calls for purchase in self.purchases for item in purchase.explorations)
+
     def total(self, question: Question, rate: float) -> Exploration | None:
         """All purchases for one question at one rate, made side by side; None where there is none."""
         bought = [
@@ -215,9 +220,9 @@ def _lower(selection: Selection, step: Step, market: _Market) -> Purchase:
     explorations = []
     for rate in RATES if step.needed is not None else ():
         if step.free:
-            # What the policy in force escalates has its strong answer already: only time and grades.
-            share = step.pairs / counted if step.pairs else 1.0
-            days = None if not daily else pairs / (daily * share)
+            # What the policy in force escalates has its strong answer already: grades, and then time.
+            waiting = max(pairs - max(counted - step.pairs, 0), 0)
+            days = None if not daily else waiting / daily
             explorations.append(Exploration(rate, 0, 0.0, days))
             continue
         requests = _requests_at(step, rate)
@@ -292,7 +297,7 @@ def _assumptions(
         )
         said.append(
             f"Beside a band {FLOOR:.0%} of all other kept requests are asked too, unless the log has a "
-            "shadow share already: what had no chance of being asked stands for nothing. It is in the cost."
+            "shadow share already: what could not be asked stands for nothing. Their cost is included."
         )
     if any(item.question == "lower" and item.impossible is None for item in purchases):
         said.append("A certificate then comes out with a chance of 80%, if the rates so far hold.")

@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import components, evidence, honesty, reasons, rows, state, story
 from dashboard.charts import optimism
 from dashboard.goal_picker import controls
+from dashboard.plan_panel import plan_panel
 from dashboard.stability_panel import stability_panel
 from dashboard.threshold_box import ONE_POINT, threshold_box
 from dashboard.untuned import wanted
@@ -29,6 +30,7 @@ threshold_box(curve, tuning, margin=goal.margin or ONE_POINT)
 
 if tuning is None:
     wanted("This page will then show which threshold each category should have, and how sure that is.")
+    plan_panel(selection, goal)
     components.provenance(evidence.of_curve(curve))
     st.stop()
 
@@ -37,8 +39,8 @@ if tuning.promise and not tuning.certified:
 components.section("All categories")
 chosen = rows.chosen(tuning)
 of = "A" if tuning.certified else "Held-out a"
-table, meter, steady = st.tabs(
-    ["Table", "Optimism", "Stability"], key="view", on_change="rerun", bind="query-params"
+table, meter, steady, buy = st.tabs(
+    ["Table", "Optimism", "Stability", "What to buy"], key="view", on_change="rerun", bind="query-params"
 )
 with table:
     components.table(
@@ -65,4 +67,7 @@ with meter:
 if steady.open:
     with steady:
         stability_panel(selection, goal, tuning, category)
+if buy.open:
+    with buy:
+        plan_panel(selection, goal)
 components.provenance([*evidence.of_tuning(tuning, selection), *evidence.of_curve(curve)])

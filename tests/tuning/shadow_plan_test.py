@@ -131,7 +131,7 @@ def test_the_pairs_of_a_certificate_are_those_of_its_test(tmp_path):
     assert found.low == 0.25
     assert found.pairs == max(needed, 4001) - 4000
     assert {(item.strong_calls, item.cost_usd) for item in found.explorations} == {(0, 0.0)}
-    # 400 requests a day, all of them graded.
+    # 400 requests a day; those of the log are all graded already.
     assert found.explorations[0].days == pytest.approx(found.pairs / 400)
 
 
