@@ -1,15 +1,20 @@
 """How much a claim shrinks on rows that it was not made from: in sample, cross-fitted, held out."""
 
+from typing import TYPE_CHECKING
+
 from analytics.errors import TiertuneError
 from analytics.estimate import Estimate
 from analytics.logs.schema import FOLDS, PICK_FOLDS
 from analytics.policy import Goal, ThresholdPolicy
 from analytics.tuning.curve import Point
+from analytics.tuning.estimates import accuracy_estimate, cost_estimate
 from analytics.tuning.evaluation import Evaluation, evaluate
 from analytics.tuning.log import Selection
 from analytics.tuning.picking import bare_policy, pick
 from analytics.tuning.policy_sums import policy_sums
-from analytics.tuning.sums import Sums, accuracy_estimate, cost_estimate
+
+if TYPE_CHECKING:
+    from analytics.tuning.sums import Sums
 
 CROSS_GROUPS = tuple(tuple(range(start, start + 4)) for start in range(0, FOLDS, 4))
 
