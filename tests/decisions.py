@@ -9,6 +9,7 @@ import polars as pl
 
 from analytics.logs.schema import DECISIONS
 from analytics.logs.storage.facts import Facts
+from analytics.tuning.bounds import dearest
 from analytics.tuning.cells import cells
 from analytics.tuning.latency import latency_cells
 from analytics.tuning.log import Log
@@ -65,6 +66,7 @@ def log_of(rows: dict[str, Any] | pl.DataFrame, folder: Path) -> Log:
             latency=latency_cells(connection.cursor(), "log"),
             in_force=force,
             facts=fake_facts(frame, units),
+            dearest=dearest(connection.cursor(), "log"),
         )
 
 

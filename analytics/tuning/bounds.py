@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from analytics.estimate import Floats
+from analytics.estimate import LEVEL, Floats, imbens_manski_band
 from analytics.tuning.identification import Missing
 from analytics.tuning.sums import LEAST_COST_COVERAGE, Levels, Sums, estimable_at, whole_route
 
@@ -53,7 +53,14 @@ def dearest_strong(selection: "Selection", names: Sequence[str]) -> float | None
     return max(known) if known and len(known) == len(found) else None
 
 
-def accuracy_bounds(sums: Sums, ats: Sequence[Levels], *, missing: Missing = "escalate") -> dict[str, Floats]:
+def accuracy_bounds(
+    sums: Sums,
+    ats: Sequence[Levels],
+    *,
+    missing: Missing = "escalate",
+    inflation: float = 1.0,
+    level: float = LEVEL,
+) -> dict[str, Floats]:
     """Bounds on accuracy if the strong model is never worse than the fast one on the same request.
 
     An escalated request whose strong answer is unknown then gets at least its fast grade, a kept one whose
@@ -63,20 +70,36 @@ def accuracy_bounds(sums: Sums, ats: Sequence[Levels], *, missing: Missing = "es
         sums: Totals at the thresholds of all groups, one group after the other.
         ats: What each confidence contributes, group by group.
         missing: What a missing confidence does.
+        inflation: Design effect.
+        level: Coverage of the interval.
 
     Returns:
-        ``bound_low_mtr`` and ``bound_high_mtr``; NaN where nothing can be said.
+        ``bound_low_mtr`` and ``bound_high_mtr`` with the interval ``mtr_low`` to ``mtr_high`` around them;
+        NaN where nothing can be said, or nothing is unknown.
     """
-    columns = (("keep_ceiling", None), (None, "esc_floor"))
-    keeps, escalates = zip(*columns, strict=True)
-    swept = np.concatenate([at.swept(keeps, escalates, missing=missing) for at in ats], axis=1)
-    ceiling, floor = swept
-    told = (sums.n > 0) & np.concatenate([estimable_at(at, missing=missing) for at in ats])
+    told = (sums.gap > 0) & np.concatenate([estimable_at(at, missing=missing) for at in ats])
+    if not told.any():
+        return dict.fromkeys(
+            ("bound_low_mtr", "bound_high_mtr", "mtr_low", "mtr_high"), np.full(told.size, np.nan)
+        )
+    kept, sent = ("keep_ceiling", None), (None, "esc_floor")
+    ceiling, floor = np.concatenate([at.swept(kept, sent, missing=missing) for at in ats], axis=1)
     rows = np.maximum(sums.n, 1.0)
-    return {
-        "bound_low_mtr": np.where(told, (sums.total + floor) / rows, np.nan),
-        "bound_high_mtr": np.where(told, (sums.total + sums.gap - ceiling) / rows, np.nan),
+    ends = ((sums.total + floor) / rows, (sums.total + sums.gap - ceiling) / rows)
+    # A grade in [0, 1] is at least its square.
+    squares = (sums.squares + floor, sums.squares + sums.gap - ceiling)
+    errors = [
+        np.sqrt(np.maximum(square / rows - end**2, 0.0) * inflation / rows)
+        for end, square in zip(ends, squares, strict=True)
+    ]
+    low, high = imbens_manski_band(*ends, *errors, level=level)
+    found = {
+        "bound_low_mtr": ends[0],
+        "bound_high_mtr": ends[1],
+        "mtr_low": np.clip(low, 0.0, 1.0),
+        "mtr_high": np.clip(high, 0.0, 1.0),
     }
+    return {name: np.where(told, values, np.nan) for name, values in found.items()}
 
 
 _KEPT = ("rows", "keep_cost_n", "keep_cost_sum", *[None] * 6)

@@ -114,12 +114,12 @@ def curve(selection: Selection, *, category: str | None = None, level: float = L
         ``threshold`` (smallest confidence kept; null in the last row: escalate all), ``low_edge`` (the next
         smaller confidence; null in the first row), ``escalation_rate``, ``escalated_n``, ``accuracy`` with
         ``accuracy_low`` and ``accuracy_high`` (null accuracy where not identified; the interval then covers
-        the bounds ``bound_low`` to ``bound_high``; ``bound_low_mtr`` to ``bound_high_mtr`` are those if the
-        strong model is never worse), ``identified``, ``cost_per_request_usd`` with ``cost_low`` and
-        ``cost_high`` (null where strong calls would be paid that were never made; then between
-        ``cost_bound_low`` and ``cost_bound_high``), ``cost_per_correct_usd``, ``latency_p95_s``,
-        ``vs_strong`` (accuracy minus that of always strong) with ``vs_strong_low`` and ``vs_strong_high``,
-        and ``saved`` (share of the cost of always strong).
+        the bounds ``bound_low`` to ``bound_high``; ``bound_low_mtr`` to ``bound_high_mtr``, with the interval
+        ``mtr_low`` to ``mtr_high``, are those if the strong model is never worse), ``identified``,
+        ``cost_per_request_usd`` with ``cost_low`` and ``cost_high`` (null where strong calls would be paid
+        that were never made; then between ``cost_bound_low`` and ``cost_bound_high``),
+        ``cost_per_correct_usd``, ``latency_p95_s``, ``vs_strong`` (accuracy minus that of always strong) with
+        ``vs_strong_low`` and ``vs_strong_high``, and ``saved`` (share of the cost of always strong).
     """
     names = pooled_categories(selection) if category is None else (category,)
     return _curves(selection, [(category, names)], level=level)[0]

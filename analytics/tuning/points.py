@@ -69,7 +69,9 @@ def point_tables(
         "accuracy_high": accuracy["high"],
         "bound_low": accuracy["bound_low"],
         "bound_high": accuracy["bound_high"],
-        **accuracy_bounds(sums, ats, missing=selection.missing),
+        **accuracy_bounds(
+            sums, ats, missing=selection.missing, inflation=selection.accuracy_inflation, level=level
+        ),
         "identified": (sums.gap == 0) & (sums.n > 0),
         "cost_per_request_usd": cost["value"],
         "cost_low": cost["low"],

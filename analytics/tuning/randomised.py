@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from analytics.tuning.propensity import LEAST_ESS
-
+LEAST_ROWS = 30
 ERRORS_OF_ONE = 4.0
 ERRORS_OF_ALL = 3.0
 _BINNING = 1e-4
@@ -52,13 +51,10 @@ def usability(cells: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
         for name, seen in (("", taken), ("cost_", taken & cost)):
             columns[f"{route}_{name}w"] = total(x & seen, n * weight)
         columns[f"{route}_var"] = total(x, n * (weight - 1))
-        graded = x & taken & pl.col("graded") & pl.col(grade)
-        columns[f"{route}_kish"] = total(graded, n * weight) ** 2 / total(graded, n * weight**2)
-        columns[f"{route}_reach"] = total(x & pl.col("graded"), n) ** 2 / total(
-            x & pl.col("graded"), n * weight
-        )
+        columns[f"{route}_seen"] = total(x & taken & pl.col("graded") & pl.col(grade), n)
         columns[f"{route}_most"] = pl.when(x).then(weight).otherwise(1.0).max()
     columns["half_seen"] = total(x & pl.col("graded") & ~pl.col("fast_graded"), n)
+    columns["esc_priced"] = total(x & sent & priced_strong, n)
     columns["unpriced"] = total(x & ~pl.col("strong_cost_known"), n)
     columns["cost_predictive"] = (x & predictive).any()
     table = cells.group_by(keys).agg(*(expression.alias(name) for name, expression in columns.items()))
@@ -71,12 +67,8 @@ def _verdicts() -> list[pl.Expr]:
     some = pl.col("explored_n") > 0
     honest = _fits("esc", "") & _fits("keep", "")
     # Where every fast grade is known only the strong answers are weighted.
-    ess = {
-        route: pl.min_horizontal(f"{route}_kish", f"{route}_reach").fill_nan(0.0).fill_null(0.0)
-        for route in ("esc", "keep")
-    }
-    scarcest = pl.when("one_arm").then(pl.min_horizontal(*ess.values())).otherwise(ess["esc"])
-    enough = scarcest >= LEAST_ESS
+    scarcest = pl.when("one_arm").then(pl.min_horizontal("esc_seen", "keep_seen")).otherwise("esc_seen")
+    enough = scarcest >= LEAST_ROWS
     usable = some & honest & enough
     priced = _fits("esc", "cost_") & (~pl.col("cost_predictive") | _fits("keep", "cost_"))
     reason = (
@@ -93,16 +85,16 @@ def _verdicts() -> list[pl.Expr]:
         )
         .otherwise(
             pl.format(
-                "Requests that were routed at random count for {} effective ones, fewer than the {} that an "
+                "Only {} graded requests of one route were sent there at random, fewer than the {} that an "
                 "estimate needs.",
-                scarcest.floor().cast(pl.Int64),
-                pl.lit(int(LEAST_ESS)),
+                scarcest.cast(pl.Int64),
+                pl.lit(LEAST_ROWS),
             )
         )
     )
     return [
         usable.alias("explored"),
-        (some & honest & (ess_of_costs() >= LEAST_ESS) & priced & (pl.col("unpriced") > 0)).alias(
+        (some & honest & (pl.col("esc_priced") >= LEAST_ROWS) & priced & (pl.col("unpriced") > 0)).alias(
             "explored_cost"
         ),
         pl.when("one_arm")
@@ -111,12 +103,6 @@ def _verdicts() -> list[pl.Expr]:
         .alias("explored_weight"),
         reason.alias("exploration_reason"),
     ]
-
-
-def ess_of_costs() -> pl.Expr:
-    """Effective number of random escalations by their probabilities alone, graded or not."""
-    n = pl.col("explored_n")
-    return (n**2 / (pl.col("esc_var") + n)).fill_nan(0.0)
 
 
 def _fits(route: str, kind: str) -> pl.Expr:
