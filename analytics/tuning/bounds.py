@@ -138,3 +138,20 @@ def cost_bounds(
     told &= sum(unknown for _, _, unknown in parts) == 0
     low = np.where(told, sum(cost for cost, _, _ in parts) / rows, np.nan)
     return {"cost_bound_low": low, "cost_bound_high": low + most * never / rows}
+
+
+def to_log(at: Levels) -> str:
+    """What to log so that more thresholds are identified; empty where all are."""
+    escalate, keep = at.everywhere("esc_gap") > 0, at.everywhere("keep_gap") > 0
+    said = []
+    if escalate:
+        said.append(
+            "To tell what a higher threshold would give, ask the strong model as well for a random share of "
+            "the kept requests, serve the fast answer, and log the share as sampling_probability."
+        )
+    if keep:
+        said.append(
+            "To tell what a lower threshold would give, grade the fast answers of escalated requests too, or "
+            "keep a random share of those requests and log the probability of each action as propensity."
+        )
+    return " ".join(said)

@@ -9,7 +9,7 @@ import polars as pl
 from analytics.estimate import LEVEL, Estimate, Floats, undefined
 from analytics.logs.schema import UNCATEGORISED
 from analytics.tuning.areas import areas, ranking
-from analytics.tuning.bounds import dearest_strong
+from analytics.tuning.bounds import dearest_strong, to_log
 from analytics.tuning.estimates import accuracy_estimates, cost_estimates, escalation_estimates
 from analytics.tuning.log import Selection, largest_weight
 from analytics.tuning.points import point_tables
@@ -25,6 +25,7 @@ from analytics.tuning.timing import fast_p95, latency_estimate, p95_steps
 
 BOTH_ROUTES = ("paired", "shadow_difference", "exploration_difference", "doubly_robust")
 """Estimators that can identify every threshold."""
+TOO_FEW = "Too few requests were routed at random for the thresholds that would need them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,8 +304,11 @@ def _assembled(
     left_out = [name for name in selection.categories if category is None and name not in names]
     if left_out:
         reasons["left_out"] = f"Left out, since this log cannot tell: {', '.join(left_out)}."
-    known = zip(selection.regimes["task_category"], selection.regimes["estimator"], strict=True)
-    estimators = {estimator for name, estimator in known if name in names}
+    observed = selection.regimes.filter(pl.col("task_category").is_in(names))
+    estimators = set(observed["estimator"].to_list())
+    if points.height and not points["identified"].all() and at.everywhere("n") > 0:
+        why = observed["shadow_reason"].drop_nulls().unique(maintain_order=True).to_list()
+        reasons["identified"] = " ".join([*why, to_log(at)]).strip() or TOO_FEW
     pair = selection.pairs[category] if category is not None else (None, None)
     return Curve(
         task_category=category,
