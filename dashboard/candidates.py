@@ -31,6 +31,8 @@ class Candidate:
         vs_strong: Accuracy minus that of always strong.
         saved: Share of always-strong cost that is saved.
         bounds: Lowest and highest accuracy that the log allows; None where a value is known.
+        tighter: The same if the strong model is never worse; None where a value is known.
+        cost_bounds: Lowest and highest cost where strong calls would be paid that were never made, USD.
     """
 
     label: str
@@ -42,6 +44,8 @@ class Candidate:
     vs_strong: Estimate
     saved: Estimate
     bounds: tuple[float, float] | None = None
+    tighter: tuple[float, float] | None = None
+    cost_bounds: tuple[float, float] | None = None
 
 
 def candidates(curve: "Curve") -> "list[Candidate]":
@@ -131,7 +135,15 @@ def _of_row(
         vs_strong=estimate("vs_strong", "vs_strong_low", "vs_strong_high", strong_n),
         saved=estimate("saved", "saved_low", "saved_high", curve.n),
         bounds=None if known else (float(row["bound_low"]), float(row["bound_high"])),
+        tighter=_ends(row, "bound_low_mtr", "bound_high_mtr"),
+        cost_bounds=_ends(row, "cost_bound_low", "cost_bound_high"),
     )
+
+
+def _ends(row: dict[str, Any], low: str, high: str) -> tuple[float, float] | None:
+    """Two columns of a row of the curve; None where either is not known."""
+    ends = row.get(low), row.get(high)
+    return None if ends[0] is None or ends[1] is None else (float(ends[0]), float(ends[1]))
 
 
 def _of_point(label: str, route: str, point: "Point", curve: "Curve") -> Candidate:
@@ -156,7 +168,16 @@ def _of_point(label: str, route: str, point: "Point", curve: "Curve") -> Candida
         vs_strong=(same if known else none) if strong else difference(accuracy, curve.strong_only.accuracy),
         saved=(same if priced else none) if strong else _saved(point, curve.strong_only),
         bounds=bounds,
+        tighter=_tighter_strong(curve) if strong and bounds is not None else None,
     )
+
+
+def _tighter_strong(curve: "Curve") -> tuple[float, float] | None:
+    """The tighter bounds of always strong, which serves the same answers as escalating all."""
+    points = curve.points
+    if points.is_empty() or points["threshold"][-1] is not None or points["escalation_rate"][-1] != 1:
+        return None
+    return _ends(points.row(-1, named=True), "bound_low_mtr", "bound_high_mtr")
 
 
 def _saved(point: "Point", strong: "Point") -> Estimate:

@@ -21,6 +21,15 @@ ESTIMATORS = {
         "A sampled share of kept requests has a strong answer too. Each stands for 1 / probability requests: "
         "y_fast + (sampled / p) (y_strong - y_fast), the difference estimator."
     ),
+    "exploration_difference": (
+        "Some requests were escalated at random with a logged probability. Each stands for 1 / p requests: "
+        "y_fast + g + (escalated / p) (y_strong - y_fast - g), where g is the gain that like requests of "
+        "other folds had."
+    ),
+    "doubly_robust": (
+        "One answer per request was served, chosen at random with a logged probability. What like requests "
+        "of other folds got is corrected by each served answer, weighted by 1 / propensity (doubly robust)."
+    ),
     "bounds": "Some requests have no outcome on a route, so only bounds are known there.",
     "ungraded": "No request is graded, so only cost and share escalated are known.",
     "mixed": "The categories were observed in different ways; each uses what its own rows allow.",
@@ -33,6 +42,7 @@ FIGURES = {
     "auroc": "AUROC",
     "ece": "calibration error",
     "left_out": "some categories",
+    "identified": "some thresholds",
 }
 OF_CONFIDENCE = ("auroc", "ece")
 NO_CONFIDENCE = "No request has a confidence."

@@ -6,7 +6,7 @@ from analytics.tuning.curve import Curve
 from analytics.tuning.goals import Tuning
 from analytics.tuning.plateau import Plateau
 from dashboard import candidates as choices_of
-from dashboard import components, honesty, state, words
+from dashboard import components, honesty, reasons, state, words
 from dashboard.candidates import Candidate
 from dashboard.charts import thresholds
 
@@ -121,11 +121,25 @@ def _reading(
     elif choice.accuracy.value is None:
         field = (
             " Where it is hatched the log holds no outcome for some requests, so any value in it is possible."
-        )
+        ) + _assumed(curve, choice)
     rows = (
         " These figures are about all rows; the table below has those of the policy." if recommended else ""
     )
     return first + field + rows + _missing(curve, choice)
+
+
+def _assumed(curve: Curve, choice: Candidate) -> str:
+    """What the darker field assumes, what speaks against it, and what to log to need neither."""
+    said = ""
+    if choice.tighter is not None and choice.tighter != choice.bounds:
+        against = (
+            f"; here it was, in {words.count(round(curve.harmed))} of "
+            f"{words.plural(curve.pairs, 'request')} with both answers graded"
+            if curve.pairs
+            else "; no request has both answers graded to check that"
+        )
+        said = f" The darker part holds if the strong model is never worse on a request{against}."
+    return f"{said} {reasons.said(curve.reasons.get('identified', ''))}".rstrip()
 
 
 def _missing(curve: Curve, choice: Candidate) -> str:

@@ -89,6 +89,8 @@ ESTIMATORS = {
     "paired": "paired, both answers graded",
     "cascade": "strong answer seen for escalated requests only",
     "shadow_difference": "escalated requests and a sample of shadow answers",
+    "exploration_difference": "requests escalated at random, weighted by their propensity",
+    "doubly_robust": "one answer per request, chosen at random; doubly robust",
     "bounds": "bounds only",
     "ungraded": "no grades",
     "mixed": "observed in different ways",

@@ -9,6 +9,7 @@ import polars as pl
 
 from analytics.logs.schema import DECISIONS
 from analytics.logs.storage.facts import Facts
+from analytics.tuning.bounds import dearest
 from analytics.tuning.cells import KEYS, UNIT_FIRST, cells
 from analytics.tuning.latency import latency_cells
 from analytics.tuning.log import Log
@@ -66,6 +67,7 @@ def log_of(rows: dict[str, Any] | pl.DataFrame, folder: Path) -> Log:
             latency=latency_cells(connection.cursor(), "log"),
             in_force=force,
             facts=facts,
+            dearest=dearest(connection.cursor(), "log"),
         )
 
 

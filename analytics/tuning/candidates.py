@@ -109,7 +109,10 @@ def _evidence(grid: Grid, at: Levels) -> int:
     """Rows that a verdict rests on: graded pairs, or with what is in force every graded fast answer."""
     if grid.reference == "in-force":
         return int(at.everywhere("n") - at.everywhere("keep_gap"))
-    return int(at.everywhere("pairs"))
+    # Where either answer was served at random one of each stands for a pair.
+    apart = at.columns.get("oracle_gap")
+    matched = 0.0 if apart is None else min(at.everywhere("one_kept"), at.everywhere("one_sent"))
+    return int(at.everywhere("pairs") + matched)
 
 
 def candidates(grid: Grid, name: str) -> Candidates | str:

@@ -50,6 +50,13 @@ SHADOW_PROBABILITY = """CASE WHEN grade_probability IS NULL THEN sampling_probab
 """Probability of the shadow answer alone: a log has the product of it and that of the grade."""
 
 
+def _propensity() -> str:
+    # Bins of 1% of the odds: the action that was not taken has the rest of the probability.
+    odds = "pow(1.01, round(ln(propensity / (1 - propensity)) / ln(1.01)))"
+    binned = f"CASE WHEN propensity < 1 THEN {odds} / (1 + {odds}) ELSE propensity END"
+    return f"CASE WHEN $bin_propensity THEN {binned} ELSE propensity END"
+
+
 _BOTH = "fast_correct IS NOT NULL AND strong_correct IS NOT NULL"
 _SUMS: dict[str, str] = {
     "n": "count(*)",
@@ -114,7 +121,7 @@ _WINDOW = "($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)"
 
 _COMPUTED = {
     "policy_kind": "coalesce(policy_kind, 'cascade')",
-    "propensity": _probability("propensity", "propensity"),
+    "propensity": _propensity(),
     "sampling_probability": _probability("sampling_probability", f"({SHADOW_PROBABILITY})"),
     "fast_graded": "fast_correct IS NOT NULL",
     "strong_graded": "strong_correct IS NOT NULL",

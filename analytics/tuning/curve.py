@@ -9,21 +9,24 @@ import polars as pl
 from analytics.estimate import LEVEL, Estimate, Floats, undefined
 from analytics.logs.schema import UNCATEGORISED
 from analytics.tuning.areas import areas, ranking
+from analytics.tuning.bounds import dearest_strong, to_log
+from analytics.tuning.estimates import accuracy_estimates, cost_estimates, escalation_estimates
 from analytics.tuning.log import Selection, largest_weight
 from analytics.tuning.points import point_tables
 from analytics.tuning.sums import (
     Levels,
     Sums,
-    accuracy_estimates,
     control_sums,
-    cost_estimates,
-    escalation_estimates,
     joined,
     levels,
     threshold_sums,
 )
 from analytics.tuning.timing import fast_p95, latency_estimate, p95_steps
 from analytics.tuning.traffic import graded_by_traffic
+
+BOTH_ROUTES = ("paired", "shadow_difference", "exploration_difference", "doubly_robust")
+"""Estimators that can identify every threshold."""
+TOO_FEW = "Too few requests were routed at random for the thresholds that would need them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Curve:
         n: Requests.
         graded_n: Requests that accuracy is about.
         pairs: Requests with both answers graded.
+        harmed: Those of them whose fast answer is better: as many speak against "strong is never worse".
         missing_confidence: Requests without a confidence.
         points: One row per threshold, see ``curve``.
         fast_only: Never escalate.
@@ -83,6 +87,7 @@ class Curve:
     n: int
     graded_n: int
     pairs: int
+    harmed: float
     missing_confidence: int
     points: pl.DataFrame
     fast_only: Point
@@ -108,13 +113,15 @@ def curve(selection: Selection, *, category: str | None = None, level: float = L
 
     Returns:
         The curve; ``points`` has one row per region between neighbouring confidences, ascending, with
-        ``threshold`` (smallest confidence kept; null in the last row: escalate all), ``low_edge`` (the
-        next smaller confidence; null in the first row), ``escalation_rate``, ``escalated_n``, ``accuracy``
-        with ``accuracy_low`` and ``accuracy_high`` (null accuracy where not identified; the interval then
-        covers the bounds ``bound_low`` to ``bound_high``), ``identified``, ``cost_per_request_usd`` with
-        ``cost_low`` and ``cost_high``, ``cost_per_correct_usd``, ``latency_p95_s``, ``vs_strong`` (accuracy
-        minus that of always strong) with ``vs_strong_low`` and ``vs_strong_high``, and ``saved`` (share of
-        the cost of always strong).
+        ``threshold`` (smallest confidence kept; null in the last row: escalate all), ``low_edge`` (the next
+        smaller confidence; null in the first row), ``escalation_rate``, ``escalated_n``, ``accuracy`` with
+        ``accuracy_low`` and ``accuracy_high`` (null accuracy where not identified; the interval then covers
+        the bounds ``bound_low`` to ``bound_high``; ``bound_low_mtr`` to ``bound_high_mtr``, with the interval
+        ``mtr_low`` to ``mtr_high``, are those if the strong model is never worse), ``identified``,
+        ``cost_per_request_usd`` with ``cost_low`` and ``cost_high`` (null where strong calls would be paid
+        that were never made; then between ``cost_bound_low`` and ``cost_bound_high``),
+        ``cost_per_correct_usd``, ``latency_p95_s``, ``vs_strong`` (accuracy minus that of always strong) with
+        ``vs_strong_low`` and ``vs_strong_high``, and ``saved`` (share of the cost of always strong).
     """
     names = pooled_categories(selection) if category is None else (category,)
     return _curves(selection, [(category, names)], level=level)[0]
@@ -134,7 +141,7 @@ def pooled_categories(selection: Selection) -> tuple[str, ...]:
     Where most graded requests are identified on both routes, the others are left out, so that a rare
     category does not hide the rest; else all stay, and the curve has bounds.
     """
-    known = pl.col("estimator").is_in(("paired", "shadow_difference"))
+    known = pl.col("estimator").is_in(BOTH_ROUTES)
     both = selection.regimes.filter(known)
     if 2 * both["graded_rows"].sum() > selection.regimes["graded_rows"].sum():
         return tuple(sorted(both["task_category"].to_list()))
@@ -186,11 +193,12 @@ def oracle_sums(at: Levels) -> Sums:
         return np.array([sum(at.everywhere(name) for name in names)])
 
     unknown = np.full(1, np.nan)
+    apart = ("oracle_gap",) if "oracle_gap" in at.columns else ()
     return Sums(
         n=whole("n"),
         total=whole("keep_sum", "oracle_sum"),
         squares=unknown,
-        gap=whole("keep_gap", "esc_gap"),
+        gap=whole("keep_gap", "esc_gap", *apart),
         cost_n=whole("oracle_cost_n"),
         cost=whole("oracle_cost_sum"),
         cost_squares=unknown,
@@ -248,7 +256,16 @@ def _curves(
     kept, escalated = ([control_sums(at, name) for at in ats] for name in ("fast_only", "strong_only"))
     timed = [p95_steps(selection, names) for _, names in asked]
     weights = [largest_weight(selection, names) for _, names in asked]
-    tables = point_tables(selection, ats, swept, strong=escalated, timed=timed, weights=weights, level=level)
+    tables = point_tables(
+        selection,
+        ats,
+        swept,
+        strong=escalated,
+        timed=timed,
+        weights=weights,
+        dearest=[dearest_strong(selection, names) for _, names in asked],
+        level=level,
+    )
     latencies = [table["latency_p95_s"] for table in tables]
     none = [None] * len(ats)
     p95s = [
@@ -288,8 +305,11 @@ def _assembled(
     left_out = [name for name in selection.categories if category is None and name not in names]
     if left_out:
         reasons["left_out"] = f"Left out, since this log cannot tell: {', '.join(left_out)}."
-    known = zip(selection.regimes["task_category"], selection.regimes["estimator"], strict=True)
-    estimators = {estimator for name, estimator in known if name in names}
+    observed = selection.regimes.filter(pl.col("task_category").is_in(names))
+    estimators = set(observed["estimator"].to_list())
+    if points.height and not points["identified"].all() and at.everywhere("n") > 0:
+        why = observed["shadow_reason"].drop_nulls().unique(maintain_order=True).to_list()
+        reasons["identified"] = " ".join([*why, to_log(at)]).strip() or TOO_FEW
     pair = selection.pairs[category] if category is not None else (None, None)
     return Curve(
         task_category=category,
@@ -300,6 +320,7 @@ def _assembled(
         n=int(at.everywhere("rows")),
         graded_n=int(at.everywhere("n")),
         pairs=int(at.everywhere("pairs")),
+        harmed=at.everywhere("harmed"),
         missing_confidence=int(at.columns["rows"][0]),
         points=points,
         fast_only=fast,

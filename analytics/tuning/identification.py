@@ -2,7 +2,8 @@
 
 A request whose fast answer is kept needs a graded fast answer; an escalated one needs a graded strong
 answer. Where the strong answer of a kept request was not observed there is a band, unless a share of
-such requests has a shadow answer with known probability: then the difference estimator applies.
+such requests has a shadow answer with known probability, or requests were escalated at random with a
+logged probability: then difference and doubly robust estimators apply (``exploration``).
 
 References:
     Manski (1990), AER P&P 80; Horvitz & Thompson (1952), JASA 47; Kish (1965), Survey Sampling.
@@ -12,10 +13,16 @@ from typing import Literal
 
 import polars as pl
 
-Estimator = Literal["paired", "cascade", "shadow_difference", "bounds", "ungraded"]
+from analytics.tuning.exploration import with_exploration
+from analytics.tuning.randomised import explored, usability
+
+Estimator = Literal[
+    "paired", "cascade", "shadow_difference", "exploration_difference", "doubly_robust", "bounds", "ungraded"
+]
 Missing = Literal["escalate", "keep", "exclude"]
 
 GROUP = ("task_category", "fast_model", "strong_model", "policy_kind")
+EXPLORATION = ("explored_n", "one_arm", "explored", "explored_cost")
 LEAST_SHADOW_ROWS = 30
 MOST_SELECTIVE_GRADING = 0.05
 # One category of many may be off by chance; all of them together may not.
@@ -31,6 +38,7 @@ CONTRIBUTIONS = (
     "esc_cost_gap", "fast_cost_n", "fast_cost_sum", "fast_cost_sq",
     "strong_cost_n", "strong_cost_sum", "strong_cost_sq",
     "oracle_sum", "oracle_cost_n", "oracle_cost_sum",
+    "esc_floor", "keep_ceiling", "gap_cost_n", "gap_cost_sum", "harmed",
 )  # fmt: skip
 
 
@@ -48,8 +56,9 @@ def regimes(cells: pl.DataFrame) -> pl.DataFrame:
         One row per ``GROUP`` with ``rows``, ``graded_rows``, ``estimator``, ``shadow`` (strong grades
         of kept requests can be weighted by their probability), ``shadow_cost`` (the same for costs),
         ``selective`` (grades are missing more often on one route than on the other), ``shadow_rows``
-        ``shadow_reason`` (why shadow answers cannot be used; null where they can or there are none) and
-        ``weight`` (the largest weight of a row, 1 without a usable shadow share).
+        ``shadow_reason`` (why shadow answers or random escalations cannot be used; null where they can or
+        there are none), ``weight`` (the largest weight of a row, 1 where none is weighted), and what
+        ``exploration.usability`` says of random escalations.
     """
     frame = cells.with_columns(_kept().alias("kept"), _graded().alias("graded"))
     weight = 1 / pl.col("sampling_probability")
@@ -83,16 +92,28 @@ def regimes(cells: pl.DataFrame) -> pl.DataFrame:
         pl.col("sampling_probability").filter(pl.col("kept") & pl.col("strong_graded")).min().alias("least"),
         *tested,
     )
-    return table.with_columns(_selective(), *_usable("grade"), *_usable("cost")).with_columns(
+    table = table.join(usability(frame, GROUP), on=GROUP, how="left", nulls_equal=True)
+    table = table.with_columns(_selective(), *_usable("grade"), *_usable("cost"))
+    # Shadow answers serve whatever the routes were; weights would not mend grades that favour one.
+    better = pl.col("selective") | (pl.col("half_seen") == 0) | pl.col("grade_usable")
+    table = table.with_columns(pl.col("explored") & ~better, pl.col("explored_cost") & ~pl.col("cost_usable"))
+    return table.with_columns(
         _estimator().alias("estimator"),
         pl.col("grade_usable").alias("shadow"),
         pl.col("cost_usable").alias("shadow_cost"),
         pl.col("grade_seen").alias("shadow_rows"),
-        pl.when("grade_usable").then(1 / pl.col("least")).otherwise(1.0).alias("weight"),
-        _shadow_reason().alias("shadow_reason"),
+        pl.when("grade_usable")
+        .then(1 / pl.col("least"))
+        .when("explored")
+        .then("explored_weight")
+        .otherwise(1.0)
+        .alias("weight"),
+        pl.coalesce(
+            _shadow_reason(), pl.when(~pl.col("grade_usable")).then(pl.col("exploration_reason"))
+        ).alias("shadow_reason"),
     ).select(
         *GROUP, "rows", "graded_rows", "estimator", "shadow", "shadow_cost", "selective", "shadow_rows",
-        "shadow_reason", "weight",
+        "shadow_reason", "weight", *EXPLORATION,
     )  # fmt: skip
 
 
@@ -184,17 +205,20 @@ def _estimator() -> pl.Expr:
         .then(pl.lit("paired"))
         .when(pl.col("grade_usable"))
         .then(pl.lit("shadow_difference"))
+        .when("explored")
+        .then(pl.when("one_arm").then(pl.lit("doubly_robust")).otherwise(pl.lit("exploration_difference")))
         .when(pl.col("escalated_fast_unseen") == 0)
         .then(pl.lit("cascade"))
         .otherwise(pl.lit("bounds"))
     )
 
 
-def contributions(cells: pl.DataFrame) -> pl.DataFrame:
+def contributions(cells: pl.DataFrame, observed: pl.DataFrame | None = None) -> pl.DataFrame:
     """What each cell adds to accuracy and cost if kept, if escalated, and under the controls.
 
     Args:
         cells: Cells of a log.
+        observed: Their ``regimes``, if known already.
 
     Returns:
         The cells' keys and ``CONTRIBUTIONS``. ``n`` counts the requests that accuracy is about; a
@@ -202,11 +226,18 @@ def contributions(cells: pl.DataFrame) -> pl.DataFrame:
         shadow share, ``esc_sum`` is the sum of y_f + (e / p)(y_s - y_f). Requests without any grade
         are left out of accuracy and counted in ``ungraded``, unless grading favours one route. A cost
         ``n`` counts rows on which all costs of that route are known, ``esc_cost_gap`` those on which the
-        strong model was never called.
+        strong model was never called. ``esc_floor`` and ``keep_ceiling`` are what unknown outcomes add and
+        take if the strong model is never worse; ``harmed`` counts the pairs in which it was. With requests
+        routed at random also the columns of ``exploration.with_exploration``.
     """
-    table = regimes(cells).select(*GROUP, "shadow", "shadow_cost", "selective")
+    table = (regimes(cells) if observed is None else observed).select(
+        *GROUP, "shadow", "shadow_cost", "selective", *EXPLORATION
+    )
     frame = cells.join(table, on=GROUP, how="left", nulls_equal=True).with_columns(
-        _kept().alias("kept"), _graded().alias("graded"), pl.col("escalated").fill_null(value=False)
+        _kept().alias("kept"),
+        _graded().alias("graded"),
+        pl.col("escalated").fill_null(value=False),
+        pl.when(pl.col("escalated").is_not_null()).then(pl.col("propensity")).alias("propensity"),
     )
     sampled = pl.col("kept") & pl.col("shadow")
     weight = pl.when(sampled).then(1 / pl.col("sampling_probability")).otherwise(1.0)
@@ -218,7 +249,9 @@ def contributions(cells: pl.DataFrame) -> pl.DataFrame:
         .alias("wc"),
         (pl.col("graded") | pl.col("selective")).alias("counted"),
     )
-    return frame.select(*KEPT_KEYS, *_counts(), *_accuracy(), *_costs())
+    found = frame.select(*KEPT_KEYS, *_counts(), *_accuracy(), *_costs())
+    random = frame.select((explored() & (pl.col("explored") | pl.col("explored_cost"))).any()).item()
+    return with_exploration(found, frame, GROUP) if random else found
 
 
 KEPT_KEYS = (*GROUP, "fold", "confidence")
@@ -237,6 +270,7 @@ def _counts() -> list[pl.Expr]:
         _only(pl.col("fast_graded"), pl.col("fast_correct_sum")).alias("fast_right"),
         _only(pl.col("fast_graded"), n - pl.col("fast_correct_sum")).alias("fast_wrong"),
         _only(~pl.col("graded"), n).alias("ungraded"),
+        _only(pair, pl.col("fast_correct_sum") - pl.col("correct_x")).alias("harmed"),
     ]
 
 
@@ -269,6 +303,8 @@ def _accuracy() -> list[pl.Expr]:
         _only(priced, pl.col("fast_cost_sum") + _only(both, w * pl.col("gain_cost_sum"))).alias(
             "oracle_cost_sum"
         ),
+        _only(~known & fast, yf).alias("esc_floor"),
+        _only(counted & ~fast & strong, n - ys).alias("keep_ceiling"),
     ]
 
 
@@ -297,6 +333,8 @@ def _costs() -> list[pl.Expr]:
         _only(esc_known, esc).alias("esc_cost_sum"),
         _only(esc_known, esc_sq).alias("esc_cost_sq"),
         _only(~called & ~sampled, n).alias("esc_cost_gap"),
+        _only(~called & ~sampled & (predictive | fast), n).alias("gap_cost_n"),
+        _only(~called & ~sampled, pl.when(predictive).then(router).otherwise(kf)).alias("gap_cost_sum"),
         _only(fast, n).alias("fast_cost_n"),
         _only(fast, kf).alias("fast_cost_sum"),
         _only(fast, kf2).alias("fast_cost_sq"),

@@ -13,10 +13,12 @@ from analytics.logs.schema import UNCATEGORISED
 from analytics.logs.storage import tables
 from analytics.logs.storage.facts import Facts, facts, in_force
 from analytics.policy import PolicyKind
+from analytics.tuning.bounds import dearest
 from analytics.tuning.cells import KEYS, SUMS, UNIT_FIRST, cells
 from analytics.tuning.halves import Holdout, half_time, unit_fold
 from analytics.tuning.identification import GROUP, Missing, contributions, regimes
 from analytics.tuning.latency import latency_cells
+from analytics.tuning.randomised import explored
 from analytics.tuning.sampled_grades import standing_grades
 from analytics.tuning.sums import Levels, levels_by_category
 
@@ -43,6 +45,7 @@ class Log:
         in_force: Threshold that the log's requests were routed by, one row per category and pair.
         facts: Size, period, categories, pairs and units.
         cut: Time at which one half of the folds ends and the other begins; None where a hash divides them.
+        dearest: The dearest strong call per category and pair, see ``bounds.dearest``; None if not asked.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Log:
     in_force: pl.DataFrame
     facts: Facts
     cut: datetime | None = None
+    dearest: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class Selection:
         cost_inflation: The same for costs.
         notes: Sentences on what was left out.
         weights: The largest weight of a request in each category.
+        dearest: The dearest strong call in each category, USD; categories without one are left out.
         levels: ``rows`` of each category by confidence, see ``sums.levels``.
         timed: Latency histograms of each category, filled when first asked for.
         p95_by_step: 95th percentile of latency of groups of categories, filled as they are asked for.
@@ -90,6 +95,7 @@ class Selection:
     cost_inflation: float = 1.0
     notes: tuple[str, ...] = field(default=())
     weights: dict[str, float] = field(default_factory=dict)
+    dearest: dict[str, float] = field(default_factory=dict)
     levels: dict[str, Levels] = field(default_factory=dict)
     timed: dict[str, pl.DataFrame] = field(default_factory=dict)
     p95_by_step: dict[tuple[str, ...], Floats | None] = field(default_factory=dict)
@@ -130,6 +136,7 @@ def read_log(
             in_force=in_force(cursor, dataset),
             facts=found,
             cut=cut,
+            dearest=dearest(cursor, table, since=since, until=until),
         )
 
 
@@ -164,11 +171,11 @@ def select(
         frame = frame.filter(pl.col("confidence").is_not_null())
     frame, notes = _one_kind(frame)
     frame, left_out = standing_grades(frame)
-    frame = _without_unused_keys(frame)
-    pairs = _pairs(frame)
-    rows = contributions(frame)
-    accuracy, cost = _inflation(rows, log.cut) if log.facts.clustered else (1.0, 1.0)
     observed = regimes(frame)
+    frame = _without_unused_keys(frame, observed)
+    pairs = _pairs(frame)
+    rows = contributions(frame, observed)
+    accuracy, cost = _inflation(rows, log.cut) if log.facts.clustered else (1.0, 1.0)
     return Selection(
         log=log,
         rows=rows,
@@ -183,6 +190,7 @@ def select(
         cost_inflation=cost,
         notes=(*notes, *left_out),
         weights=dict(zip(observed["task_category"], observed["weight"], strict=True)),
+        dearest=_dearest(log, pairs),
         levels=levels_by_category(rows),
     )
 
@@ -207,9 +215,12 @@ def _one_kind(frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
     return frame.filter(pl.col("policy_kind") == kept), (note,)
 
 
-def _without_unused_keys(frame: pl.DataFrame) -> pl.DataFrame:
-    """Cells added up over the keys that no curve distinguishes."""
-    dropped = ("confidence_kind", "propensity", "experiment", "arm")
+def _without_unused_keys(frame: pl.DataFrame, observed: pl.DataFrame) -> pl.DataFrame:
+    """Cells added up over the keys that no curve distinguishes; a propensity stays where it weights."""
+    random = observed.filter(pl.col("explored") | pl.col("explored_cost"))["task_category"].to_list()
+    used = explored() & pl.col("task_category").is_in(random)
+    frame = frame.with_columns(pl.when(used).then(pl.col("propensity")).alias("propensity"))
+    dropped = ("confidence_kind", "experiment", "arm")
     keys = [key for key in frame.columns if key not in SUMS and key not in dropped]
     return frame.group_by(keys).agg(pl.col(SUMS).sum())
 
@@ -227,6 +238,16 @@ def _pairs(frame: pl.DataFrame) -> dict[str, tuple[str, str]]:
             )
         pairs[category] = (fast, strong)
     return pairs
+
+
+def _dearest(log: Log, pairs: dict[str, tuple[str, str]]) -> dict[str, float]:
+    """The dearest strong call of each category's pair."""
+    if log.dearest is None:
+        return {}
+    named = log.dearest.with_columns(pl.col("task_category").fill_null(UNCATEGORISED))
+    found = {(category, fast, strong): cost for category, fast, strong, cost in named.iter_rows()}
+    costs = {name: found.get((name, *pair)) for name, pair in pairs.items()}
+    return {name: float(cost) for name, cost in costs.items() if cost is not None}
 
 
 def _inflation(rows: pl.DataFrame, cut: datetime | None) -> tuple[float, float]:

@@ -9,12 +9,12 @@ from analytics.estimate import Estimate, undefined
 from analytics.logs.schema import PICK_FOLDS, REPORT_FOLDS
 from analytics.policy import Goal, ThresholdPolicy
 from analytics.tuning.curve import Point
+from analytics.tuning.estimates import accuracy_estimate, cost_estimate
 from analytics.tuning.evaluation import NO_IN_FORCE, Evaluation, compared, evaluate, saved_usd
 from analytics.tuning.halves import HALF, unit_fold
 from analytics.tuning.log import Selection
 from analytics.tuning.picking import bare_policy, pick
 from analytics.tuning.policy_sums import PolicySums, everywhere, in_force_policy, policy_sums
-from analytics.tuning.sums import accuracy_estimate, cost_estimate
 
 REQUESTS = 1000
 SAVED = f"saved_per_{REQUESTS}_usd"

@@ -10,9 +10,18 @@ import numpy as np
 import polars as pl
 
 from analytics.estimate import Floats
+from analytics.tuning.bounds import accuracy_bounds, cost_bounds
 from analytics.tuning.latency import at_steps
 from analytics.tuning.log import Selection
-from analytics.tuning.sums import Levels, Sums, accuracy_band, cost_band, joined, paired_band
+from analytics.tuning.sums import (
+    Levels,
+    Sums,
+    accuracy_band,
+    cost_band,
+    estimable_at,
+    joined,
+    paired_band,
+)
 
 
 def point_tables(
@@ -23,6 +32,7 @@ def point_tables(
     strong: Sequence[Sums],
     timed: Sequence[Floats | None],
     weights: Sequence[float],
+    dearest: Sequence[float | None],
     level: float,
 ) -> list[pl.DataFrame]:
     """The ``points`` of a curve, one table for each of several groups of requests.
@@ -34,6 +44,7 @@ def point_tables(
         strong: The groups' totals under ``strong_only``.
         timed: The groups' ``latency.p95_by_step``; None without latencies.
         weights: The largest weight of a request in each group.
+        dearest: The dearest strong call in each group, USD; None where there is none.
         level: Coverage of the intervals.
 
     Returns:
@@ -58,13 +69,23 @@ def point_tables(
         "accuracy_high": accuracy["high"],
         "bound_low": accuracy["bound_low"],
         "bound_high": accuracy["bound_high"],
+        **accuracy_bounds(
+            sums, ats, missing=selection.missing, inflation=selection.accuracy_inflation, level=level
+        ),
         "identified": (sums.gap == 0) & (sums.n > 0),
         "cost_per_request_usd": cost["value"],
         "cost_low": cost["low"],
         "cost_high": cost["high"],
         "cost_per_correct_usd": _ratio(cost["value"] * sums.n, right),
         "latency_p95_s": np.concatenate([_latency(steps, at) for steps, at in zip(timed, ats, strict=True)]),
-        **_versus_strong(selection, ats, np.repeat(weights, sizes), np.array(sizes), level=level),
+        **cost_bounds(sums, ats, dearest, missing=selection.missing),
+        **_versus_strong(
+            selection,
+            ats,
+            np.repeat(weights, sizes),
+            np.array(sizes),
+            level=level,
+        ),
         "saved": 1 - _ratio(cost["value"], np.repeat(strong_cost, sizes)),
     }
     series = [pl.Series(name, column, nan_to_null=True) for name, column in columns.items()]
@@ -88,7 +109,12 @@ def _latency(by_step: Floats | None, at: Levels) -> Floats:
 
 
 def _versus_strong(
-    selection: Selection, ats: Sequence[Levels], weights: Floats, sizes: np.ndarray, *, level: float
+    selection: Selection,
+    ats: Sequence[Levels],
+    weights: Floats,
+    sizes: np.ndarray,
+    *,
+    level: float,
 ) -> dict[str, Floats]:
     """Accuracy minus always strong: only the requests that are kept can differ."""
     kept = ("gain_sum", "gain_sq", "keep_gap", "esc_gap", "rows")
@@ -101,7 +127,8 @@ def _versus_strong(
     )
     # Where nothing is kept the two are one policy.
     low, high = np.where(rows > 0, low, 0.0), np.where(rows > 0, high, 0.0)
-    known = (keep_gap + escalate_gap == 0) & (n > 0)
+    told = [estimable_at(at, missing=selection.missing) for at in ats]
+    known = (keep_gap + escalate_gap == 0) & (n > 0) & np.concatenate([part & part[-1] for part in told])
     return {
         "vs_strong": np.where(known, 0.0 - lost / np.maximum(n, 1), np.nan),
         "vs_strong_low": np.where(known, low, np.nan),

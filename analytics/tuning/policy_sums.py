@@ -13,6 +13,7 @@ from analytics.estimate import Floats
 from analytics.logs.schema import UNCATEGORISED
 from analytics.policy import CategoryPolicy, Default, Route, ThresholdPolicy
 from analytics.tuning.curve import in_force_threshold
+from analytics.tuning.exploration import estimable
 from analytics.tuning.log import Selection
 from analytics.tuning.sums import SUM_NAMES, Sums
 
@@ -143,6 +144,7 @@ def policy_sums(
         only = pl.when(escalate).then(pl.col(f"strong_cost_{name}")).otherwise(pl.col(f"fast_cost_{name}"))
         return pl.when(alone).then(only).otherwise(chosen(f"keep_cost_{name}", f"esc_cost_{name}"))
 
+    weights = ("w", "w2", "reach") if "esc_w" in frame.columns else ()
     table = (
         frame.select(
             "task_category",
@@ -158,12 +160,28 @@ def policy_sums(
             cost("sq").alias("cost_squares"),
             pl.when(escalate).then(pl.col("esc_cost_gap")).otherwise(0.0).alias("cost_gap"),
             pl.when(escalate).then(pl.col("rows")).otherwise(0).cast(pl.Float64).alias("escalated"),
+            *(chosen(f"keep_{name}", f"esc_{name}").alias(name) for name in weights),
         )
         .group_by("task_category", "fold", "escalate")
-        .agg(pl.col(SUM_NAMES).sum())
+        .agg(pl.col(*SUM_NAMES, *weights).sum())
         .with_columns(_whole_route())
     )
+    if weights:
+        table = _withheld(table)
     return PolicySums(table.group_by("task_category", "fold").agg(pl.col(SUM_NAMES).sum()), covered)
+
+
+def _withheld(table: pl.DataFrame) -> pl.DataFrame:
+    """Totals without those of categories in which too few requests routed at random speak for the policy."""
+    by = table.group_by("task_category").agg(pl.col("n", "w", "w2", "reach").sum().cast(pl.Float64))
+    known = estimable(*(by[name].to_numpy() for name in ("n", "w", "w2", "reach")))
+    silent = pl.col("task_category").is_in(by["task_category"].filter(pl.Series(~known)).to_list())
+    return table.with_columns(
+        pl.when(silent).then(0.0).otherwise(pl.col("total")).alias("total"),
+        pl.when(silent).then(0.0).otherwise(pl.col("squares")).alias("squares"),
+        pl.when(silent).then(pl.col("n")).otherwise(pl.col("gap")).alias("gap"),
+        pl.when(silent).then(pl.col("rows")).otherwise(pl.col("cost_gap")).alias("cost_gap"),
+    )
 
 
 def _whole_route() -> list[pl.Expr]:

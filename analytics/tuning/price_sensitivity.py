@@ -75,7 +75,7 @@ def with_prices(selection: Selection, *, strong: float = 1.0, fast: float = 1.0)
     cells = selection.cells.with_columns(
         pl.col(name) * (fast**of_fast * strong**of_strong) for name, (of_fast, of_strong) in powers.items()
     )
-    rows = contributions(cells)
+    rows = contributions(cells, selection.regimes)
     return replace(selection, cells=cells, rows=rows, levels=levels_by_category(rows))
 
 

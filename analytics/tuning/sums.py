@@ -1,33 +1,24 @@
-"""Totals of a log under one policy or under every threshold, and the estimates that follow from them.
+"""Totals of a log under one policy or under every threshold, and the intervals that follow from them.
 
 Keep iff ``confidence >= threshold``. Between two neighbouring observed confidences every threshold is
 the same policy, so a log with m distinct confidences has m + 1 of them, "escalate all" included.
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analytics.estimate import (
-    LEVEL,
-    Estimate,
-    Floats,
-    imbens_manski_band,
-    mean_band,
-    undefined,
-    wilson_band,
-)
+from analytics.estimate import LEVEL, Floats, imbens_manski_band, mean_band, wilson_band
+from analytics.tuning.exploration import COLUMNS as EXPLORED
+from analytics.tuning.exploration import estimable
 from analytics.tuning.identification import CONTRIBUTIONS, Missing
 
+Bools = NDArray[np.bool_]
+
 LEAST_COST_COVERAGE = 0.5
-NO_COSTS = "This log has no costs on the rows that this route needs."
-FEW_COSTS = "Costs are known for less than half of the requests that this route is about."
-NO_GRADES = "This log has no grades."
-NOT_IDENTIFIED = "This log cannot tell: some requests have no outcome on this route."
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +109,15 @@ def levels_by_category(contributions: pl.DataFrame) -> dict[str, Levels]:
 
 
 def _by_confidence(contributions: pl.DataFrame, *keys: str) -> pl.DataFrame:
-    table = contributions.group_by(keys).agg(pl.col(CONTRIBUTIONS).sum().cast(pl.Float64))
+    present = [*CONTRIBUTIONS, *(name for name in EXPLORED if name in contributions.columns)]
+    table = contributions.group_by(keys).agg(pl.col(present).sum().cast(pl.Float64))
     return table.sort(keys, nulls_last=False)
 
 
 def _levels(table: pl.DataFrame) -> Levels:
     confidence = table["confidence"]
-    columns = {name: table[name].to_numpy() for name in CONTRIBUTIONS}
+    names = [*CONTRIBUTIONS, *(name for name in EXPLORED if name in table.columns)]
+    columns = {name: table[name].to_numpy() for name in names}
     if table.height == 0 or confidence[0] is not None:
         columns = {name: np.append(0.0, column) for name, column in columns.items()}
     return Levels(confidence.drop_nulls().to_numpy().astype(np.float64), columns)
@@ -149,7 +142,7 @@ def threshold_sums(at: Levels, *, missing: Missing = "escalate") -> Sums:
     kept, sent = costs[: len(_COSTS)], costs[len(_COSTS) :]
     kept_cost, kept_squares, kept_unknown = whole_route(kept[0], kept[1], kept[2], rows - escalated)
     sent_cost, sent_squares, sent_unknown = whole_route(sent[0], sent[1], sent[2], escalated)
-    return Sums(
+    sums = Sums(
         n=n,
         total=total,
         squares=squares,
@@ -160,6 +153,36 @@ def threshold_sums(at: Levels, *, missing: Missing = "escalate") -> Sums:
         cost_gap=never + kept_unknown + sent_unknown,
         rows=rows,
         escalated=escalated,
+    )
+    return sums if _certain(at) else withheld(sums, estimable_at(at, missing=missing))
+
+
+_KEPT_WEIGHTS, _SENT_WEIGHTS = (
+    tuple(f"{route}_{name}" for name in ("w", "w2", "reach")) for route in ("keep", "esc")
+)
+
+
+def _certain(at: Levels) -> bool:
+    """Whether no request counts by the probability of its route."""
+    return "esc_w" not in at.columns
+
+
+def estimable_at(at: Levels, *, missing: Missing = "escalate") -> Bools:
+    """Which thresholds enough of the requests routed at random speak for; all, where none were."""
+    if _certain(at):
+        return np.ones(at.confidence.size + 1, dtype=bool)
+    swept = at.swept(("n", *_KEPT_WEIGHTS), ("n", *_SENT_WEIGHTS), missing=missing)
+    return estimable(*swept)
+
+
+def withheld(sums: Sums, known: Bools) -> Sums:
+    """The totals without those of policies that are not ``known``: there every outcome is unknown."""
+    return replace(
+        sums,
+        total=np.where(known, sums.total, 0.0),
+        squares=np.where(known, sums.squares, 0.0),
+        gap=np.where(known, sums.gap, sums.n),
+        cost_gap=np.where(known, sums.cost_gap, sums.rows),
     )
 
 
@@ -197,10 +220,14 @@ def control_sums(at: Levels, name: str) -> Sums:
 
     n, rows = whole(cost_n), whole("rows")
     costs, cost_sq, unknown = whole_route(n, whole(cost), whole(cost_squares), rows)
-    return Sums(
+    sums = Sums(
         whole("n"), whole(total), whole(squares), whole(gap), n, costs, cost_sq, whole(cost_gap) + unknown,
         rows, rows * escalated,
     )  # fmt: skip
+    weights = _SENT_WEIGHTS if escalated else _KEPT_WEIGHTS
+    if _certain(at):
+        return sums
+    return withheld(sums, estimable(sums.n, *(whole(column) for column in weights)))
 
 
 def accuracy_band(sums: Sums, *, inflation: float = 1.0, level: float = LEVEL) -> dict[str, Floats]:
@@ -282,69 +309,3 @@ def paired_band(
     """
     low, high = mean_band(total, squares + 2 * weight**2, n + 2, level=level, inflation=inflation)
     return np.maximum(low, -1.0), np.minimum(high, 1.0)
-
-
-def accuracy_estimates(sums: Sums, *, inflation: float = 1.0, level: float = LEVEL) -> list[Estimate]:
-    """Accuracy under each policy; the interval of bounds stays where there is no value."""
-    band = accuracy_band(sums, inflation=inflation, level=level)
-    binary = np.abs(sums.squares - sums.total) <= 1e-9 * sums.n
-    clustered = ", clustered" if inflation > 1 else ""
-    found = []
-    for n, gap, value, low, high, exact in zip(
-        *_lists(sums.n, sums.gap, band["value"], band["low"], band["high"], binary), strict=True
-    ):
-        if n == 0:
-            found.append(undefined(NO_GRADES, level=level))
-        elif gap > 0:
-            method = "bounds, Imbens-Manski"
-            found.append(Estimate(None, _known(low), _known(high), int(n), method, level, NOT_IDENTIFIED))
-        else:
-            method = ("Wilson" if exact else "normal") + clustered
-            found.append(Estimate(value, _known(low), _known(high), int(n), method, level))
-    return found
-
-
-def accuracy_estimate(sums: Sums, *, inflation: float = 1.0, level: float = LEVEL) -> Estimate:
-    """Accuracy under one policy; see ``accuracy_estimates``."""
-    return accuracy_estimates(sums, inflation=inflation, level=level)[0]
-
-
-def cost_estimates(sums: Sums, *, inflation: float = 1.0, level: float = LEVEL) -> list[Estimate]:
-    """Mean cost per request under each policy, USD."""
-    band = cost_band(sums, inflation=inflation, level=level)
-    known = "normal, clustered" if inflation > 1 else "normal"
-    found = []
-    for n, gap, value, low, high in zip(
-        *_lists(sums.cost_n, sums.cost_gap, band["value"], band["low"], band["high"]), strict=True
-    ):
-        if math.isnan(value):
-            reason = NO_COSTS if n == 0 else NOT_IDENTIFIED if gap > 0 else FEW_COSTS
-            found.append(undefined(reason, n=int(n), method="normal", level=level))
-        else:
-            found.append(Estimate(value, _known(low), _known(high), int(n), known, level))
-    return found
-
-
-def cost_estimate(sums: Sums, *, inflation: float = 1.0, level: float = LEVEL) -> Estimate:
-    """Mean cost per request under one policy; see ``cost_estimates``."""
-    return cost_estimates(sums, inflation=inflation, level=level)[0]
-
-
-def escalation_estimates(sums: Sums, *, inflation: float = 1.0, level: float = LEVEL) -> list[Estimate]:
-    """Share of requests escalated under each policy."""
-    lows, highs = wilson_band(sums.escalated / inflation, sums.rows / inflation, level=level)
-    method = "Wilson, clustered" if inflation > 1 else "Wilson"
-    return [
-        Estimate(escalated / rows, low, high, int(rows), method, level)
-        if rows
-        else undefined("There are no requests.", level=level)
-        for escalated, rows, low, high in zip(*_lists(sums.escalated, sums.rows, lows, highs), strict=True)
-    ]
-
-
-def _lists(*arrays: Floats | NDArray[np.bool_]) -> list[list[float]]:
-    return [array.tolist() for array in arrays]
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from dashboard import look, words
+from dashboard.charts import cannot_tell
 from dashboard.charts.candidate_axis import (
     EVEN,
     Axis,
     accuracy_range,
     axis,
-    bounds_of,
     plateau,
     runs,
     thinned,
@@ -67,7 +67,7 @@ def panels(
     _line(figure, "accuracy", x, [choice.accuracy for choice in shown], labels)
     _line(figure, "cost", x, [choice.cost_per_request_usd for choice in shown], labels)
     _line(figure, "share", x, [choice.escalation_rate for choice in shown], labels)
-    _cannot_tell(figure, choices, places, drawn)
+    cannot_tell.fields(figure, choices, places, drawn, cost_axis=PANELS["cost"][0])
     _strong(figure, choices[-1], places)
     _rules(figure, choices, places, chosen=chosen, in_force=in_force)
     _axes(figure, choices, places)
@@ -120,57 +120,6 @@ def _line(
         customdata=labels,
         hovertemplate=f"<b>%{{customdata}}</b><br>{panel} %{{y:{write}}}<extra></extra>",
     )
-
-
-def _cannot_tell(
-    figure: "go.Figure", choices: "Sequence[Candidate]", places: Axis, drawn: "Sequence[int]"
-) -> None:
-    """The hatched field between the bounds; axis ranges clip it."""
-    every = [*drawn, len(choices) - 1]
-    unknown = [choices[index].bounds is not None for index in every]
-    widest: tuple[float, float] | None = None
-    for run in runs(unknown):
-        start = [run[0] - 1] if run[0] > 0 else []
-        stop = [run[-1] + 1] if run[-1] + 1 < len(every) else []
-        indices = [every[place] for place in [*start, *run, *stop]]
-        bounds = [bounds_of(choices[index]) for index in indices]
-        kept = [
-            (places.x[index], pair) for index, pair in zip(indices, bounds, strict=True) if pair is not None
-        ]
-        figure.add_scatter(
-            x=[*(x for x, _ in kept), *(x for x, _ in kept[::-1])],
-            y=[*(pair[1] for _, pair in kept), *(pair[0] for _, pair in kept[::-1])],
-            fill="toself",
-            mode="lines",
-            fillcolor=look.CLEAR,
-            fillpattern={
-                "shape": "/",
-                "size": 7,
-                "solidity": 0.28,
-                "fgcolor": look.NEUTRAL,
-                "bgcolor": look.CLEAR,
-            },
-            line={"width": 1, "dash": "dot", "color": look.NEUTRAL},
-            hoverinfo="skip",
-        )
-        last = bounds_of(choices[indices[-1]]) or (0.0, 1.0)
-        widest = last if widest is None or last[1] - last[0] > widest[1] - widest[0] else widest
-    if widest is not None:
-        low, high = words.percent(widest[0], digits=0), words.percent(widest[1], digits=0)
-        figure.add_annotation(
-            text=f"<b>This log cannot tell</b><br>anything from {low} to {high}",
-            xref="paper",
-            yref="paper",
-            x=0.985 if unknown[-1] else 0.03,
-            y=0.5,
-            xanchor="right" if unknown[-1] else "left",
-            yanchor="bottom",
-            align="right" if unknown[-1] else "left",
-            showarrow=False,
-            bgcolor=look.PAGE,
-            borderpad=3,
-            font={"size": look.TICK_SIZE, "color": look.INK},
-        )
 
 
 def _field(

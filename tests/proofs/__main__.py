@@ -6,6 +6,7 @@ from tests.soak.programs import run
 
 PROGRAMS: dict[str, str] = {
     "certificates": "certificates",
+    "regimes": "regimes",
 }
 
 if __name__ == "__main__":

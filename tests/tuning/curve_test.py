@@ -95,6 +95,10 @@ def test_bounds_of_a_deterministic_log_equal_the_reference(name, refcase, tmp_pa
         assert row["bound_high"] == pytest.approx(bounds["upper"], abs=1e-12)
         assert row["identified"] == (bounds["unidentified"] == 0)
         assert (row["accuracy"] is None) == (bounds["unidentified"] > 0)
+        if "monotone_response" in want and bounds["unidentified"] > 0:
+            tighter = want["monotone_response"]
+            assert row["bound_low_mtr"] == pytest.approx(tighter["lower"], abs=1e-12)
+            assert row["bound_high_mtr"] == pytest.approx(tighter["upper"], abs=1e-12)
 
 
 def test_in_a_plain_cascade_costs_above_the_threshold_in_force_are_unknown(tmp_path):
@@ -110,6 +114,10 @@ def test_in_a_plain_cascade_costs_above_the_threshold_in_force_are_unknown(tmp_p
     # at .8 the two escalated rows add .01 and .03: (.004 + .04) / 4
     assert points["cost_per_request_usd"].to_list()[:3] == pytest.approx([0.001, 0.0085, 0.011])
     assert points["cost_per_request_usd"].to_list()[3:] == [None, None]
+    # above .8 one more call, then two, would be paid, each between nothing and .03
+    assert points["cost_bound_low"].to_list()[:3] == [None] * 3
+    assert points["cost_bound_low"].to_list()[3:] == pytest.approx([0.011, 0.011])
+    assert points["cost_bound_high"].to_list()[3:] == pytest.approx([0.011 + 0.03 / 4, 0.011 + 0.06 / 4])
 
 
 def test_shadow_answers_count_as_often_as_their_probability_says(tmp_path):
