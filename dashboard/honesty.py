@@ -45,13 +45,13 @@ def plateau(found: "Plateau") -> str:
     for run in _runs(inside):
         ends = [option(found, run[0]), option(found, run[-1])]
         pieces.append(ends[0] if len(run) == 1 else f"from {ends[0]} to {ends[1]}")
-    cheapest = option(found, found.cheapest)
-    least = "cheapest" if found.by_cost else "one that escalates least"
-    which = "the chosen one" if found.cheapest == found.reference else cheapest
-    return (
-        f"Thresholds {words.joined(pieces)} cannot be told apart in accuracy on this log; the {least} of "
-        f"them is {which}."
-    )
+    return f"Thresholds {words.joined(pieces)} cannot be told apart in accuracy on this log; {least(found)}."
+
+
+def least(found: "Plateau") -> str:
+    """``the cheapest of them is 0.85``; without costs the one that escalates least."""
+    which = option(found, found.cheapest)
+    return f"the {'cheapest' if found.by_cost else 'one that escalates least'} of them is {which}"
 
 
 def _runs(rows: "Sequence[int]") -> list[list[int]]:
@@ -72,9 +72,10 @@ def stability(found: "Stability", goal: "Goal", tuning: "Tuning") -> str:
     else:
         share = words.percent(found.misses, digits=0)
         does = "goes over the budget" if goal.name == "budget" else "misses the goal"
-        text = f"Picked on {drawn}, the policy {does} in **{share}** of them, judged on the whole log."
+        text = f"Picked again on {drawn} from this log, the policy {does} in **{share}** of them, judged on "
+        text += "the whole log."
     if tuning.certified:
-        text += " The certified policy (ring) is not picked that way: it is held to what a test allows."
+        text += " Certified thresholds (rings) are not picked that way: a test holds them."
     if found.unreachable:
         text += f" In {words.percent(found.unreachable, digits=0)} of them no policy reaches the goal."
     if found.clustered:

@@ -41,11 +41,16 @@ def stability_panel(selection: "Selection", goal: "Goal", tuning: "Tuning", cate
         _table(list(found.categories.values()), plateaus),
         {
             "category": components.text_column("Category", 160),
-            "chosen": components.text_column("Recommended", 120, right=True),
+            "chosen": components.text_column(
+                "Recommended",
+                120,
+                right=True,
+                hint="As the smallest confidence kept; the file has the shortest number that does the same.",
+            ),
             "same": components.share_column(
                 "Picked again", 120, hint="Share of the resamples that pick what is recommended."
             ),
-            "range": components.text_column("5 to 95% of picks", 150, right=True),
+            "range": components.text_column("5 to 95% of picks", 220, right=True),
             "alike": components.text_column(
                 "Cannot be told apart",
                 190,

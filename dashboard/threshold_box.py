@@ -107,7 +107,7 @@ def _reading(
     if found is not None:
         field = (
             " In the green field are the thresholds whose accuracy this log cannot tell from the chosen "
-            f"one's; the cheapest of them is {honesty.option(found, found.cheapest)}. "
+            f"one's; {honesty.least(found)}. "
             f"{honesty.equivalent(found)}"
         )
     elif not curve.points.is_empty() and curve.n > curve.missing_confidence:

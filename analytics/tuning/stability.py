@@ -125,7 +125,12 @@ def stability(
     """
     ground = grid(selection, goal, folds=PICK_FOLDS)
     wholes = {name: _whole(ground, name) for name in selection.categories if blocked(ground, name) is None}
-    wholes = {name: whole for name, whole in wholes.items() if whole.known.any()}
+    compares = goal.name == "non-inferior"
+    wholes = {
+        name: whole
+        for name, whole in wholes.items()
+        if whole.known.any() and not (compares and whole.reference is None)
+    }
     if not wholes:
         raise InsufficientDataError("No category has enough graded requests to pick from resamples.")
     found = kinds(selection)

@@ -164,7 +164,7 @@ def _axis(
                 "zeroline": False,
                 "showgrid": True,
                 "gridcolor": look.GRID,
-                "nticks": 4,
+                "nticks": 3,
                 "tickfont": {"size": look.TICK_SIZE, "color": look.MUTED},
                 "anchor": "y",
             }

@@ -74,10 +74,10 @@ class _Places:
             ticks = [(self._x[at], words.number(at)) for at in shown]
         else:
             low, high = values[0], values[-1]
-            room = 0.12 * ((high - low) or 1.0)
+            room = 0.2 * ((high - low) or 1.0)
             first, last = low - room, high + room
             ticks = [
-                (at, words.number(round(at, 2))) for at in (low + (high - low) * k / 5 for k in range(6))
+                (at, words.number(round(at, 2))) for at in (low + (high - low) * k / 4 for k in range(5))
             ]
         self._ends = {"fast_only": first, "strong_only": last}
         self.tickvals = [first, *(x for x, _ in ticks), last]
