@@ -60,7 +60,8 @@ def frame(plan: ShadowPlan, rate: float) -> pl.DataFrame:
 
     Returns:
         ``category``, ``question``, ``confidence`` (the band), ``pairs`` (further graded pairs),
-        ``strong_calls``, ``cost_usd`` and ``days``; null where unknown. What no number would answer is left out.
+        ``strong_calls``, ``cost_usd`` and ``days``; null where unknown. What no number
+        would answer is left out.
     """
     return pl.DataFrame(
         [
@@ -106,6 +107,29 @@ def band(low: float | None, high: float | None) -> str:
     return f"{words.number(low)} to {words.number(high)}"
 
 
+def told(plan: GradingPlan) -> str:
+    """What the sheet of a plan draws, what to do with it, and what it leaves out."""
+    rates = plan.strata["probability"].unique().sort()
+    share = (
+        words.percent(rates[0])
+        if rates.len() == 1
+        else f"{words.percent(rates[0])} to {words.percent(rates[-1])}"
+    )
+    text = (
+        f"Draws {words.plural(plan.rows, 'request')}, {share} of each category. People or a judge fill in "
+        "the column correct, a line for each answer; then add the file on the Logs page as grades. "
+        "Its probabilities are used."
+    )
+    if plan.given_up:
+        text += (
+            f" About {words.count(plan.given_up)} grades that the log has do not count beside the sample, as "
+            "they do not stand for all requests."
+        )
+    if plan.left_out:
+        text += f" Mostly graded already, so none is drawn: {words.listing(plan.left_out)}."
+    return text
+
+
 def _calls(plan: ShadowPlan) -> None:
     rate = st.segmented_control(
         "Share of these requests to ask",
@@ -121,13 +145,13 @@ def _calls(plan: ShadowPlan) -> None:
     components.table(
         shown,
         {
-            "category": components.text_column("Category", 180),
+            "category": components.text_column("Category", 150),
+            "confidence": components.text_column("Confidence", 120, right=True),
+            "strong_calls": components.number_column("Strong calls", 100),
+            "cost_usd": components.money_column("Cost", 90, shown["cost_usd"]),
+            "days": components.number_column("Days", 80, "%,.0f", hint="At the traffic of this log."),
             "question": components.text_column("For", 120),
-            "confidence": components.text_column("Confidence", 140, right=True),
             "pairs": components.number_column("Graded pairs", 110, hint="Further ones, both answers graded."),
-            "strong_calls": components.number_column("Strong calls", 110),
-            "cost_usd": components.money_column("Cost", 110, shown["cost_usd"]),
-            "days": components.number_column("Days", 90, "%,.0f", hint="At the traffic of this log."),
         },
         key="purchases",
         alt="What it would take to answer each open question: category, confidence, calls, cost and days.",
@@ -186,7 +210,7 @@ def _grades(selection: "Selection") -> None:
             on_click="ignore",
             icon=":material/download:",
         )
-    components.caption(_told(plan))
+    components.caption(told(plan))
 
 
 def _sheet(selection: "Selection", plan: GradingPlan) -> "Callable[[], bytes]":
@@ -205,25 +229,3 @@ def _drawn(store: "Store", chosen: "state.View | None", selection: "Selection", 
     with store.cursor() as cursor:
         sheet = grading_sheet(cursor, selection.log.name, selection, plan, since=since, until=end)
     return csv_text(sheet.frame).encode()
-
-
-def _told(plan: GradingPlan) -> str:
-    rates = plan.strata["probability"].unique().sort()
-    share = (
-        words.percent(rates[0])
-        if rates.len() == 1
-        else f"{words.percent(rates[0])} to {words.percent(rates[-1])}"
-    )
-    text = (
-        f"Draws {words.plural(plan.rows, 'request')}, {share} of each category. People or a judge fill in "
-        "the column correct, a line for each answer; then add the file on the Logs page as grades. "
-        "Its probabilities are used."
-    )
-    if plan.given_up:
-        text += (
-            f" About {words.count(plan.given_up)} grades that the log has do not count beside the sample, as "
-            "they do not stand for all requests."
-        )
-    if plan.left_out:
-        text += f" Mostly graded already, so none is drawn: {words.listing(plan.left_out)}."
-    return text
