@@ -30,6 +30,8 @@ NO_CONFIDENCE = (
     "Without a confidence there is no threshold to ask about. Log the fast answer's confidence first."
 )
 NOTHING_TO_BUY = "No kept request lacks its strong answer, so there is no strong call to buy."
+NOBODY_KNOWS = "Nobody knows what the strong model would have said to the requests just above the thresholds."
+TOO_FEW = "Just above the thresholds are too few shadow answers to tell within the margin what raising gains."
 FRAME: dict[str, Any] = {
     "category": pl.String, "question": pl.String, "confidence": pl.String, "pairs": pl.Int64,
     "strong_calls": pl.Int64, "cost_usd": pl.Float64, "days": pl.Float64,
@@ -88,7 +90,7 @@ def sentence(plan: ShadowPlan, rate: float) -> str:
     times = [days for item in asked if (days := _at(item, rate).days) is not None]
     price = "" if total.cost_usd is None else f" (about {words.money(total.cost_usd)})"
     text = (
-        "Nobody knows what the strong model would have said to the requests just above the thresholds. "
+        f"{NOBODY_KNOWS if plan.shadow_share is None else TOO_FEW} "
         f"{words.plural(total.strong_calls, 'shadow call')}{price} would tell whether to raise "
         f"{'it' if len(asked) == 1 else 'them'} in {words.plural(len(asked), 'category', 'categories')}"
     )
@@ -145,10 +147,10 @@ def _calls(plan: ShadowPlan) -> None:
     components.table(
         shown,
         {
-            "category": components.text_column("Category", 150),
-            "confidence": components.text_column("Confidence", 120, right=True),
-            "strong_calls": components.number_column("Strong calls", 100),
-            "cost_usd": components.money_column("Cost", 90, shown["cost_usd"]),
+            "category": components.text_column("Category", 145),
+            "confidence": components.text_column("Confidence", 115, right=True),
+            "strong_calls": components.number_column("Calls", 75, hint="Of the strong model."),
+            "cost_usd": components.money_column("Cost", 85, shown["cost_usd"]),
             "days": components.number_column("Days", 80, "%,.0f", hint="At the traffic of this log."),
             "question": components.text_column("For", 120),
             "pairs": components.number_column("Graded pairs", 110, hint="Further ones, both answers graded."),
