@@ -30,6 +30,8 @@ NO_CONFIDENCE = (
     "Without a confidence there is no threshold to ask about. Log the fast answer's confidence first."
 )
 NOTHING_TO_BUY = "No kept request lacks its strong answer, so there is no strong call to buy."
+NOBODY_KNOWS = "Nobody knows what the strong model would have said to the requests just above the thresholds."
+TOO_FEW = "Just above the thresholds are too few shadow answers to tell within the margin what raising gains."
 FRAME: dict[str, Any] = {
     "category": pl.String, "question": pl.String, "confidence": pl.String, "pairs": pl.Int64,
     "strong_calls": pl.Int64, "cost_usd": pl.Float64, "days": pl.Float64,
@@ -60,7 +62,8 @@ def frame(plan: ShadowPlan, rate: float) -> pl.DataFrame:
 
     Returns:
         ``category``, ``question``, ``confidence`` (the band), ``pairs`` (further graded pairs),
-        ``strong_calls``, ``cost_usd`` and ``days``; null where unknown. What no number answers is left out.
+        ``strong_calls``, ``cost_usd`` and ``days``; null where unknown. What no number
+        would answer is left out.
     """
     return pl.DataFrame(
         [
@@ -87,7 +90,7 @@ def sentence(plan: ShadowPlan, rate: float) -> str:
     times = [days for item in asked if (days := _at(item, rate).days) is not None]
     price = "" if total.cost_usd is None else f" (about {words.money(total.cost_usd)})"
     text = (
-        "Nobody knows what the strong model would have said to the requests just above the thresholds. "
+        f"{NOBODY_KNOWS if plan.shadow_share is None else TOO_FEW} "
         f"{words.plural(total.strong_calls, 'shadow call')}{price} would tell whether to raise "
         f"{'it' if len(asked) == 1 else 'them'} in {words.plural(len(asked), 'category', 'categories')}"
     )
@@ -106,6 +109,29 @@ def band(low: float | None, high: float | None) -> str:
     return f"{words.number(low)} to {words.number(high)}"
 
 
+def told(plan: GradingPlan) -> str:
+    """What the sheet of a plan draws, what to do with it, and what it leaves out."""
+    rates = plan.strata["probability"].unique().sort()
+    share = (
+        words.percent(rates[0])
+        if rates.len() == 1
+        else f"{words.percent(rates[0])} to {words.percent(rates[-1])}"
+    )
+    text = (
+        f"Draws {words.plural(plan.rows, 'request')}, {share} of each category. People or a judge fill in "
+        "the column correct, a line for each answer; then add the file on the Logs page as grades. "
+        "Its probabilities are used."
+    )
+    if plan.given_up:
+        text += (
+            f" About {words.count(plan.given_up)} grades that the log has do not count beside the sample, as "
+            "they do not stand for all requests."
+        )
+    if plan.left_out:
+        text += f" Mostly graded already, so none is drawn: {words.listing(plan.left_out)}."
+    return text
+
+
 def _calls(plan: ShadowPlan) -> None:
     rate = st.segmented_control(
         "Share of these requests to ask",
@@ -121,13 +147,13 @@ def _calls(plan: ShadowPlan) -> None:
     components.table(
         shown,
         {
-            "category": components.text_column("Category", 180),
+            "category": components.text_column("Category", 145),
+            "confidence": components.text_column("Confidence", 115, right=True),
+            "strong_calls": components.number_column("Calls", 75, hint="Of the strong model."),
+            "cost_usd": components.money_column("Cost", 85, shown["cost_usd"]),
+            "days": components.number_column("Days", 80, "%,.0f", hint="At the traffic of this log."),
             "question": components.text_column("For", 120),
-            "confidence": components.text_column("Confidence", 140, right=True),
             "pairs": components.number_column("Graded pairs", 110, hint="Further ones, both answers graded."),
-            "strong_calls": components.number_column("Strong calls", 110),
-            "cost_usd": components.money_column("Cost", 110, shown["cost_usd"]),
-            "days": components.number_column("Days", 90, "%,.0f", hint="At the traffic of this log."),
         },
         key="purchases",
         alt="What it would take to answer each open question: category, confidence, calls, cost and days.",
@@ -186,7 +212,7 @@ def _grades(selection: "Selection") -> None:
             on_click="ignore",
             icon=":material/download:",
         )
-    components.caption(_told(plan))
+    components.caption(told(plan))
 
 
 def _sheet(selection: "Selection", plan: GradingPlan) -> "Callable[[], bytes]":
@@ -205,25 +231,3 @@ def _drawn(store: "Store", chosen: "state.View | None", selection: "Selection", 
     with store.cursor() as cursor:
         sheet = grading_sheet(cursor, selection.log.name, selection, plan, since=since, until=end)
     return csv_text(sheet.frame).encode()
-
-
-def _told(plan: GradingPlan) -> str:
-    rates = plan.strata["probability"].unique().sort()
-    share = (
-        words.percent(rates[0])
-        if rates.len() == 1
-        else f"{words.percent(rates[0])} to {words.percent(rates[-1])}"
-    )
-    text = (
-        f"Draws {words.plural(plan.rows, 'request')}, {share} of each category. People or a judge fill in "
-        "the column correct, a line for each answer; then add the file on the Logs page as grades. "
-        "Its probabilities are used."
-    )
-    if plan.given_up:
-        text += (
-            f" About {words.count(plan.given_up)} grades that the log has do not count beside the sample, as "
-            "they do not stand for all requests."
-        )
-    if plan.left_out:
-        text += f" Mostly graded already, so none is drawn: {words.listing(plan.left_out)}."
-    return text
