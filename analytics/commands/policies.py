@@ -81,6 +81,9 @@ def add_goal(parser: argparse.ArgumentParser) -> None:
     goal.add_argument("--budget", type=flags.positive, metavar="USD", help="most per request")
     goal.add_argument("--value", type=flags.positive, metavar="USD", help="what a correct answer is worth")
     goal.add_argument(
+        "--pool", action="store_true", help="categories with too little data share one threshold"
+    )
+    goal.add_argument(
         "--max-p95-s", type=flags.positive, metavar="S", help="limit of the 95th percentile of latency"
     )
     goal.add_argument(
@@ -180,6 +183,7 @@ def goal_of(options: argparse.Namespace) -> Goal:
         value_usd=options.value,
         max_p95_s=options.max_p95_s,
         level=options.level,
+        pool=options.pool,
     )
 
 

@@ -18,7 +18,17 @@ from analytics.tuning.graded_pairs import GradedPairs, graded_pairs
 from analytics.tuning.log import Selection
 from analytics.tuning.noninferiority import critical_value
 from analytics.tuning.picking import Choice, Pick, fallback, margin_of
-from analytics.tuning.walks import FAST_ONLY, Ground, Test, Walk, category_walk, common_walk, path_walk
+from analytics.tuning.pooling import POOLED, reason
+from analytics.tuning.walks import (
+    FAST_ONLY,
+    Ground,
+    Test,
+    Walk,
+    category_walk,
+    common_walk,
+    group_walk,
+    path_walk,
+)
 
 _COMMON, _PATH = 0.4, 0.3
 _LEAST_FOR_PATHS = 2.3
@@ -207,10 +217,26 @@ def _overall(ground: Ground, goal: Goal, *, clustered: bool, alone: bool) -> tup
 def _by_category(ground: Ground, goal: Goal, *, clustered: bool) -> dict[str | None, tuple[Walk, ...]]:
     """One walk in each category that has enough pairs for its share of the error."""
     eligible = _eligible(ground.pairs.sizes, goal)
-    if not eligible:
+    rest = tuple(name for name in ground.pairs.anchors if name not in eligible)
+    count = len(eligible)
+    pooled = goal.pool and _fits(ground.pairs.sizes, eligible, rest, goal)
+    if not eligible and not pooled:
         return {}
-    test = _test(goal, 1 / len(eligible), clustered=clustered)
-    return {name: (category_walk(ground, name, test),) for name in eligible}
+    test = _test(goal, 1 / (count + pooled), clustered=clustered)
+    walks: dict[str | None, tuple[Walk, ...]] = {
+        name: (category_walk(ground, name, test),) for name in eligible
+    }
+    if pooled:
+        walks[POOLED] = (group_walk(ground, rest, test),)
+    return walks
+
+
+def _fits(sizes: Mapping[str, int], eligible: tuple[str, ...], rest: tuple[str, ...], goal: Goal) -> bool:
+    """Whether the other categories, as one group, can be tested beside those that are tested alone."""
+    if len(rest) < 2:  # noqa: PLR2004 - one is no group
+        return False
+    least = _test(goal, 1 / (len(eligible) + 1), clustered=False).least_pairs
+    return min([*(sizes[name] for name in eligible), sum(sizes[name] for name in rest)]) >= least
 
 
 def _eligible(sizes: Mapping[str, int], goal: Goal) -> tuple[str, ...]:
@@ -241,18 +267,15 @@ def _cheapest(
             walk, step, saving = best
             saved += saving
             positions = dict(zip(names, (int(at) for at in walk.positions[step]), strict=True))
-            certificates[key] = _certificate(walk, step)
+            certificates |= dict.fromkeys(names if key == POOLED else (key,), _certificate(walk, step))
             figures_on = walk.learned_on
         for name, position in positions.items():
             choices[name] = _choice(selection, at, ground, name, position)
-            if (
-                key is None
-                and ground.pairs.sizes[name] < LEAST_PAIRS
-                and choices[name].route != "strong_only"
-            ):
-                why = (
-                    f"{ground.pairs.sizes[name]} graded pairs of its own: it holds as part of the whole only."
-                )
+            own = ground.pairs.sizes[name]
+            if key == POOLED:
+                choices[name] = replace(choices[name], verdict="pooled", reason=reason(names, several[0].n))
+            elif key is None and own < LEAST_PAIRS and choices[name].route != "strong_only":
+                why = f"{own} graded pairs of its own: it holds as part of the whole only."
                 choices[name] = replace(choices[name], reason=why)
     if not certificates:
         return None

@@ -11,6 +11,7 @@ from analytics.tuning.band import SHARE, kept_from, routed_at, unless_bought
 from analytics.tuning.certificate import Certification, certification
 from analytics.tuning.log import Selection
 from analytics.tuning.picking import margin_of
+from analytics.tuning.pooling import POOLED
 from analytics.tuning.sample_size import pairs_needed
 from analytics.tuning.walks import Walk
 
@@ -71,7 +72,7 @@ def next_steps(selection: Selection, goal: Goal, found: Certification | None = N
     steps = []
     for name, several in found.walks.items():
         walk = several[0]
-        if walk.passed < walk.positions.shape[0]:
+        if name != POOLED and walk.passed < walk.positions.shape[0]:
             steps.append(_step(found, walk, name, margin_of(goal)))
     return tuple(steps)
 

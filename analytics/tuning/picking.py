@@ -5,7 +5,7 @@ that are picked on alone.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,11 +22,12 @@ from analytics.policy import (
     Verdict,
 )
 from analytics.tuning.allocation import Candidates, Step, cheapest, joint_frontier
-from analytics.tuning.candidates import blocked, candidates, grid
+from analytics.tuning.candidates import Grid, blocked, candidates, grid
 from analytics.tuning.curve import in_force_threshold
 from analytics.tuning.decimals import shortest_decimal
 from analytics.tuning.exact_allocation import best_allocation, better, cheapest_allocation
 from analytics.tuning.log import Selection
+from analytics.tuning.pooling import POOLED, reason, sparse, with_pooled
 from analytics.tuning.sums import Levels
 
 DEFAULT_MARGIN = 0.01
@@ -117,6 +118,9 @@ def pick(
             options[name] = found
         else:
             refused[name] = why or ("not_identified", str(found))
+    group: tuple[str, ...] = ()
+    if goal.pool:
+        group, ground = _pooled(ground, folds, options, refused)
     if not options:
         _refuse(refused)
     numbers, price = solved(goal, options)
@@ -124,6 +128,10 @@ def pick(
     if exact and goal.scope == "overall" and len(options) > 1 and goal.name in LIMITED:
         numbers, gap = _refined(goal, options, numbers)
     chosen = {name: _choice(ground.all_rows[name], options[name], number) for name, number in numbers.items()}
+    if group:
+        together = reason(group, int(ground.all_rows[POOLED].everywhere("pairs")))
+        shared = replace(chosen.pop(POOLED), verdict="pooled", reason=together)
+        chosen |= dict.fromkeys(group, shared)
     # Requests without a category follow the file's default, so where they have a verdict they decide it.
     default = chosen.get(UNCATEGORISED, default)
     choices = {
@@ -131,6 +139,25 @@ def pick(
         for name in selection.categories
     }
     return Pick(choices, default, ground.reference, price, ground.costs_known, gap)
+
+
+def _pooled(
+    ground: Grid,
+    folds: Iterable[int] | None,
+    options: dict[str, Candidates],
+    refused: dict[str, tuple[Verdict, str]],
+) -> tuple[tuple[str, ...], Grid]:
+    """Add the group of sparse categories to the options; empty where there is none that can be judged."""
+    group = sparse(refused)
+    # A limit of latency is about each category's own histogram.
+    if len(group) < 2 or ground.goal.max_p95_s is not None:  # noqa: PLR2004 - one is no group
+        return (), ground
+    pooled = with_pooled(ground, group, None if folds is None else list(folds))
+    found = candidates(pooled, POOLED) if blocked(pooled, POOLED) is None else None
+    if not isinstance(found, Candidates):
+        return (), ground
+    options[POOLED] = found
+    return group, pooled
 
 
 def _refuse(refused: Mapping[str, tuple[Verdict, str]]) -> None:

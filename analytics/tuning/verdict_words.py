@@ -3,6 +3,7 @@
 from analytics.policy import Goal
 from analytics.tuning.certificate import Certification, step_costs
 from analytics.tuning.picking import margin_of
+from analytics.tuning.pooling import place
 from analytics.tuning.sample_size import pairs_needed
 from analytics.tuning.walks import Walk
 
@@ -68,7 +69,7 @@ def next_steps(goal: Goal, found: Certification) -> list[str]:
         return []
     said = []
     for name, several in found.walks.items():
-        walk, of = several[0], "" if name is None else f" in {name}"
+        walk, of = several[0], place(name)
         margin = margin_of(goal)
         loss = (walk.lost - walk.won) / max(walk.n, 1)
         costs = step_costs(found.ground, walk)
@@ -133,9 +134,7 @@ def _category_shortfall(goal: Goal, found: Certification) -> str:
             nearest = min(nearest or (needed - walk.n, name), (needed - walk.n, name))
     if nearest is None:
         return text
-    return (
-        f"{text} Nearest is {nearest[1]}: about {nearest[0]:,} more graded pairs would show it (80% chance)."
-    )
+    return f"{text} Nearest is it{place(nearest[1])}: about {nearest[0]:,} more graded pairs would show it (80% chance)."
 
 
 def _floor_shortfall(goal: Goal, walk: Walk, *, reference: str) -> str:

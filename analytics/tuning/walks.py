@@ -128,13 +128,18 @@ class Ground:
 
 def common_walk(ground: Ground, test: Test) -> Walk:
     """One threshold for all categories, down through every distinct confidence, on all pairs."""
-    levels = np.unique(np.concatenate(list(ground.confidences.values())))[::-1]
-    return _straight(ground, tuple(ground.pairs.anchors), levels, test)
+    return group_walk(ground, tuple(ground.pairs.anchors), test)
 
 
 def category_walk(ground: Ground, name: str, test: Test) -> Walk:
     """One category, down through every distinct confidence of it, on all its pairs."""
     return _straight(ground, (name,), ground.confidences[name][::-1], test)
+
+
+def group_walk(ground: Ground, names: tuple[str, ...], test: Test) -> Walk:
+    """One threshold for some categories, down through every distinct confidence of theirs."""
+    levels = np.unique(np.concatenate([ground.confidences[name] for name in names]))[::-1]
+    return _straight(ground, names, levels, test)
 
 
 def path_walk(ground: Ground, test: Test, *, learned_on: tuple[int, ...], walked_on: tuple[int, ...]) -> Walk:
