@@ -134,7 +134,8 @@ def _category_shortfall(goal: Goal, found: Certification) -> str:
             nearest = min(nearest or (needed - walk.n, name), (needed - walk.n, name))
     if nearest is None:
         return text
-    return f"{text} Nearest is it{place(nearest[1])}: about {nearest[0]:,} more graded pairs would show it (80% chance)."
+    more, where = nearest
+    return f"{text} Nearest is it{place(where)}: about {more:,} more graded pairs would show it (80% chance)."
 
 
 def _floor_shortfall(goal: Goal, walk: Walk, *, reference: str) -> str:
