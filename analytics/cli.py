@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from analytics.commands import copies, figures, files, joins, logs, plans, policies, prices, serve
+from analytics.commands import copies, figures, files, joins, logs, plans, policies, prices, serve, worse
 from analytics.commands.outcome import InputError, Outcome, fitted
 from analytics.errors import TiertuneError
 
@@ -80,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
         policies.add_evaluate,
         plans.add_shadow_plan,
         plans.add_grading_sheet,
+        worse.add_regressions,
         prices.add_prices,
         prices.add_price,
         prices.add_reprice,

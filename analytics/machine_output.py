@@ -221,6 +221,11 @@ def _pair(pair: Mapping[str, Estimate] | None) -> dict[str, Any] | None:
     return None if pair is None else {name: estimate.as_json() for name, estimate in pair.items()}
 
 
+def plain_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as JSON has them."""
+    return [{key: _plain(value) for key, value in row.items()} for row in frame.iter_rows(named=True)]
+
+
 def _plain(value: Any) -> Any:
     """``value`` as JSON has it: times as ISO text in UTC, floats to twelve digits, NaN as null."""
     if isinstance(value, float):

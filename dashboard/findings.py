@@ -1,6 +1,6 @@
 """What is wrong or missing in a log, and what follows from it: warnings and the sidebar's list."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -8,6 +8,7 @@ import polars as pl
 from dashboard import words
 
 if TYPE_CHECKING:
+    from analytics.measure.suspicions import Suspicion
     from analytics.tuning.curve import Curve
     from analytics.tuning.log import Log, Selection
 
@@ -20,10 +21,28 @@ LEAST_GRADED = 100
 FULL = 0.999
 
 
-def findings(selection: "Selection", curves: Mapping[str, "Curve"]) -> list[Line]:
+def findings(
+    selection: "Selection", curves: Mapping[str, "Curve"], suspicions: "Sequence[Suspicion]"
+) -> list[Line]:
     """At most two warnings, the most harmful first: title and body."""
     found = [_unpriced(curves), _worse(curves), _overconfident(selection), _ungraded(curves)]
-    return [entry for entry in found if entry is not None][:MOST]
+    known = [entry for entry in found if entry is not None]
+    return [*suspected(suspicions, worse=_worse(curves) is not None), *known][:MOST]
+
+
+def suspected(suspicions: "Sequence[Suspicion]", *, worse: bool = False) -> list[Line]:
+    """What looks wrong in the log itself: title and body.
+
+    Args:
+        suspicions: As ``suspicions.suspicions`` has them.
+        worse: Whether a worse strong model is said elsewhere.
+    """
+    found = []
+    for item in suspicions:
+        where = f" in {words.listing(item.categories, limit=2)}" if item.categories else ""
+        if not (worse and item.kind == "strong_worse"):
+            found.append((item.title + where, item.body))
+    return found
 
 
 def _unpriced(curves: Mapping[str, "Curve"]) -> Line | None:

@@ -67,7 +67,7 @@ def controls(categories: Sequence[str]) -> tuple[str, Goal]:
 
 
 def _limits(choice: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
-    """Scope and reference where the goal has them, the latency limit, and what is held out of the pick."""
+    """Scope and reference where the goal has them, the latency limit, what is held out, and pooling."""
     found: dict[str, Any] = {}
     if choice["goal"] in ("non-inferior", "min-accuracy"):
         found["scope"] = _select("Promise for", "scope", goal_words.SCOPES, kept)
@@ -84,6 +84,7 @@ def _limits(choice: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
         help="Thresholds whose 95th percentile of latency is above the limit are left out.",
     )
     found["holdout"] = _select("Hold out", "holdout", goal_words.HOLDOUTS, kept)
+    found["pool"] = _select("Categories with too little data", "pool", goal_words.POOLING, kept)
     return found
 
 

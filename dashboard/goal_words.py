@@ -16,11 +16,13 @@ NAMES = {
 SCOPES = {"overall": "All traffic together", "category": "Every category by itself"}
 REFERENCES = {"auto": "Always strong, if the log can tell", "strong": "Always strong", "in-force": "In force"}
 HOLDOUTS = {"hash": "Half of the users, by a hash", "time": "Second half of the period"}
+POOLING = {"no": "Follow the default", "yes": "Share one threshold"}
 CHOICES: dict[str, Mapping[str, str]] = {
     "goal": NAMES,
     "scope": SCOPES,
     "reference": REFERENCES,
     "holdout": HOLDOUTS,
+    "pool": POOLING,
 }
 PRESETS = {
     0.0: "No limit",
@@ -41,6 +43,7 @@ DEFAULTS: dict[str, Any] = {
     "scope": "overall",
     "reference": "auto",
     "p95": 0.0,
+    "pool": "no",
     "holdout": "hash",
 }
 

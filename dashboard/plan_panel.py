@@ -13,7 +13,7 @@ from analytics.tuning.grading_plan import GradingPlan, grading_plan
 from analytics.tuning.grading_sheet import grading_sheet
 from analytics.tuning.shadow_config import shadow_config
 from analytics.tuning.shadow_plan import RATES, Exploration, Purchase, ShadowPlan
-from dashboard import components, state, words
+from dashboard import components, state, studies, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ def plan_panel(selection: "Selection", goal: Goal) -> None:
         selection: The viewed rows.
         goal: What thresholds are for; its margin says how exactly something must be known.
     """
-    plan = state.shadow_plan(goal)
+    plan = studies.shadow_plan(goal)
     components.section("Strong calls to buy")
     if plan.purchases:
         _calls(plan)

@@ -6,7 +6,7 @@ import polars as pl
 
 from analytics.errors import TiertuneError
 from analytics.tuning.policy_sums import rule_of
-from dashboard import components, honesty, state, words
+from dashboard import components, honesty, studies, words
 from dashboard.charts import stability as chart
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def stability_panel(selection: "Selection", goal: "Goal", tuning: "Tuning", cate
         category: The category that the page shows.
     """
     try:
-        found = state.stability(goal)
+        found = studies.stability(goal)
     except TiertuneError as error:
         components.explain(error)
         return
@@ -75,7 +75,7 @@ def _plateau(selection: "Selection", tuning: "Tuning", name: str) -> "Plateau | 
         row = at.confidence.size
     else:
         row = int(at.confidence.searchsorted(threshold, side="left"))
-    return state.plateau(name, row)
+    return studies.plateau(name, row)
 
 
 def _table(items: "list[CategoryStability]", plateaus: "dict[str, Plateau | None]") -> pl.DataFrame:

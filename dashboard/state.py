@@ -25,12 +25,6 @@ from analytics.tuning.goals import Tuning, tune
 from analytics.tuning.halves import Holdout
 from analytics.tuning.identification import Missing
 from analytics.tuning.log import Log, Selection, read_log, select
-from analytics.tuning.plateau import Plateau
-from analytics.tuning.plateau import plateau as plateau_of
-from analytics.tuning.shadow_plan import ShadowPlan
-from analytics.tuning.shadow_plan import shadow_plan as shadow_plan_of
-from analytics.tuning.stability import Stability
-from analytics.tuning.stability import stability as stability_of
 from dashboard import goal_words, reasons, words
 
 DATABASE = "TIERTUNE_DB"
@@ -205,7 +199,12 @@ def selection() -> Selection:
     Raises:
         TiertuneError: Nothing is left, or several pairs are left in one category.
     """
-    return _selection(_required())
+    return selection_of(required())
+
+
+def selection_of(chosen: View) -> Selection:
+    """The selection of a view, cached."""
+    return _selection(chosen)
 
 
 @st.cache_resource(show_spinner="Reading the log", max_entries=16)
@@ -225,7 +224,7 @@ def curve(category: str | None = None) -> Curve:
     Raises:
         TiertuneError: The selection cannot give a curve.
     """
-    return _curve(_required(), category)
+    return _curve(required(), category)
 
 
 def curves() -> dict[str, Curve]:
@@ -245,58 +244,17 @@ def tuning(goal: Goal) -> Tuning:
     Raises:
         TiertuneError: The goal has no answer in this log.
     """
-    return _tuning(_divided(), goal)
+    return tuning_of(divided(), goal)
 
 
-def stability(goal: Goal) -> Stability:
-    """What the goal picks from resamples of the log; a second or two, then cached.
-
-    Raises:
-        TiertuneError: Resamples of this log have no answer.
-    """
-    return _stability(_divided(), goal)
+def tuning_of(chosen: View, goal: Goal) -> Tuning:
+    """The recommended policy of a view, cached."""
+    return _tuning(chosen, goal)
 
 
-@st.cache_resource(show_spinner="Picking from resamples of this log", show_time=True, max_entries=16)
-def _stability(chosen: View, goal: Goal) -> Stability:
-    return stability_of(_selection(chosen), goal, _tuning(chosen, goal).policy)
-
-
-def plateau(category: str, index: int | None) -> Plateau | None:
-    """The thresholds that cannot be told from one of them; None where the log does not identify it.
-
-    Args:
-        category: One of the selection's categories.
-        index: Row of the curve's points; None gives None.
-    """
-    return None if index is None else _plateau(_required(), category, index)
-
-
-@st.cache_resource(show_spinner=False, max_entries=512)
-def _plateau(chosen: View, category: str, index: int) -> Plateau | None:
-    try:
-        return plateau_of(_selection(chosen), category, index=index)
-    except TiertuneError:
-        return None
-
-
-def _divided() -> View:
+def divided() -> View:
     """The view with what the goal picker holds out."""
-    return replace(_required(), holdout=goal_choice()["holdout"])
-
-
-def shadow_plan(goal: Goal) -> ShadowPlan:
-    """The strong calls that would answer what this log cannot tell about a goal."""
-    return _shadow_plan(_required(), goal)
-
-
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _shadow_plan(chosen: View, goal: Goal) -> ShadowPlan:
-    try:
-        certified = _tuning(chosen, goal).certification
-    except TiertuneError:
-        certified = None
-    return shadow_plan_of(_selection(chosen), goal, certified=certified)
+    return replace(required(), holdout=goal_choice()["holdout"])
 
 
 def recommended(goal: Goal) -> tuple[Tuning | None, str]:
@@ -366,10 +324,16 @@ def goal_from(choice: dict[str, Any]) -> Goal:
         budget_usd=float(choice["budget"]) if name == "budget" else None,
         value_usd=float(choice["value"]) if name == "value" else None,
         max_p95_s=float(choice["p95"]) or None,
+        pool=choice["pool"] == "yes",
     )
 
 
-def _required() -> View:
+def required() -> View:
+    """The view.
+
+    Raises:
+        TiertuneError: No log is loaded.
+    """
     chosen = view()
     if chosen is None:
         raise TiertuneError("No log is loaded. Add one on the Logs page.")

@@ -6,7 +6,7 @@ from analytics.tuning.curve import Curve
 from analytics.tuning.goals import Tuning
 from analytics.tuning.plateau import Plateau
 from dashboard import candidates as choices_of
-from dashboard import components, honesty, reasons, state, words
+from dashboard import components, honesty, reasons, state, studies, words
 from dashboard.candidates import Candidate
 from dashboard.charts import thresholds
 
@@ -34,7 +34,7 @@ def threshold_box(curve: Curve, tuning: Tuning | None, *, margin: float = ONE_PO
         _head(curve, name, entry.verdict if entry is not None else None)
         chosen = _slider(choices, default, token=f"{name}|{choices[default].label}")
         _cards(choices[chosen])
-        field = state.plateau(name, choices_of.point_row(curve, choices, chosen))
+        field = studies.plateau(name, choices_of.point_row(curve, choices, chosen))
         components.bare_chart(
             thresholds.panels(
                 choices,

@@ -10,14 +10,15 @@ import numpy as np
 import polars as pl
 
 from analytics.errors import TiertuneError
+from analytics.estimate import Floats
 from analytics.policy import Goal, ThresholdPolicy
 from analytics.tuning.candidates import blocked, candidates, grid
 from analytics.tuning.certificate import certification, certified_pick
 from analytics.tuning.frontier import hull
 from analytics.tuning.identification import contributions
 from analytics.tuning.log import Selection
-from analytics.tuning.picking import Pick, bare_policy, pick
-from analytics.tuning.policy_sums import everywhere, policy_sums
+from analytics.tuning.picking import bare_policy, pick
+from analytics.tuning.policy_sums import everywhere, policy_sums, rule_of
 from analytics.tuning.sums import levels_by_category
 
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -114,27 +115,33 @@ def _saved(selection: Selection, policy: ThresholdPolicy) -> float | None:
     return 1 - cost / most if known else None
 
 
-def worths(selection: Selection, goal: Goal, picked: Pick) -> list[Worth]:
+def _position(levels: Floats, threshold: float | None) -> int:
+    """Number of the smallest confidence that a threshold keeps."""
+    return -1 if threshold is None else int(np.searchsorted(levels, threshold, side="left"))
+
+
+def worths(selection: Selection, goal: Goal, policy: ThresholdPolicy) -> list[Worth]:
     """For which values of a correct answer each category's choice is the best one, from all rows.
 
     Args:
         selection: The rows in question.
         goal: What was tuned for; only its latency limit and reference count here.
-        picked: The choices.
+        policy: The policy, whose thresholds may lie anywhere in their intervals.
     """
     at = grid(selection, replace(goal, name="value", value_usd=goal.value_usd or 1.0), folds=None)
     if not at.costs_known:
         return []
     found = []
-    for name, choice in picked.choices.items():
+    for name in selection.categories:
+        route, threshold, _ = rule_of(policy, name)
         item = None if blocked(at, name) else candidates(at, name)
         if item is None or isinstance(item, str):
             continue
         levels = at.all_rows[name].confidence
         places = [
             place
-            for place, (route, index) in enumerate(zip(item.route, item.index, strict=True))
-            if route == choice.route and (route != "cascade" or levels[index] == choice.threshold)
+            for place, (other, index) in enumerate(zip(item.route, item.index, strict=True))
+            if other == route and (other != "cascade" or index == _position(levels, threshold))
         ]
         vertices = hull(item.cost, item.correct).tolist()
         if not places or places[0] not in vertices:

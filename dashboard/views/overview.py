@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import components, evidence, findings, rows, state, story
+from dashboard import components, evidence, findings, rows, state, story, studies
 from dashboard.charts import plane, spend
 from dashboard.untuned import untuned
 
@@ -14,7 +14,7 @@ with components.explained(QUESTION):
     curves = state.curves()
     goal = state.goal()
     tuning, reason = state.recommended(goal)
-warnings = findings.findings(selection, curves)
+warnings = findings.findings(selection, curves, studies.suspicions())
 
 if tuning is None:
     untuned(QUESTION, reason, state.curve(), warnings)

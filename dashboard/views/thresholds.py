@@ -2,13 +2,15 @@
 
 import streamlit as st
 
-from dashboard import components, evidence, honesty, reasons, rows, state, story
+from dashboard import components, evidence, findings, honesty, reasons, rows, state, story, studies
 from dashboard.charts import optimism
 from dashboard.goal_picker import controls
 from dashboard.plan_panel import plan_panel
+from dashboard.prices_tab import prices_tab
 from dashboard.stability_panel import stability_panel
 from dashboard.threshold_box import ONE_POINT, threshold_box
 from dashboard.untuned import wanted
+from dashboard.worse_tab import worse_tab
 
 QUESTION = "Where should each threshold be, and how sure are we?"
 
@@ -34,13 +36,18 @@ if tuning is None:
     components.provenance(evidence.of_curve(curve))
     st.stop()
 
+for title, body in findings.suspected(studies.suspicions()):
+    components.finding(title, body)
 if tuning.promise and not tuning.certified:
     components.finding("Nothing is certified yet", reasons.said(tuning.promise))
 components.section("All categories")
 chosen = rows.chosen(tuning)
 of = "A" if tuning.certified else "Held-out a"
-table, meter, steady, buy = st.tabs(
-    ["Table", "Optimism", "Stability", "What to buy"], key="view", on_change="rerun", bind="query-params"
+table, meter, steady, money, worse, buy = st.tabs(
+    ["Table", "Optimism", "Stability", "Prices", "Made worse", "What to buy"],
+    key="view",
+    on_change="rerun",
+    bind="query-params",
 )
 with table:
     components.table(
@@ -67,6 +74,12 @@ with meter:
 if steady.open:
     with steady:
         stability_panel(selection, goal, tuning, category)
+if money.open:
+    with money:
+        prices_tab(goal, tuning)
+if worse.open:
+    with worse:
+        worse_tab(category)
 if buy.open:
     with buy:
         plan_panel(selection, goal)

@@ -1,7 +1,9 @@
 """tiertune shadow-plan and tiertune grading-sheet: what they print, write and refuse."""
 
 import csv
+from pathlib import Path
 
+import polars as pl
 import pytest
 from shell import Shell
 
@@ -136,3 +138,19 @@ def test_a_log_without_any_grade_still_shows_what_each_threshold_costs(log: Shel
     assert known[0.5]["cost_per_request_usd"] == pytest.approx(0.011)
     assert known[0.25]["cost_per_request_usd"] == pytest.approx(0.001 + 0.25 * 0.02)
     assert {point["accuracy"] for point in points} == {None}
+
+
+def test_regressions_are_counted_and_listed(shell: Shell, tmp_path: Path) -> None:
+    rows = [
+        {"request_id": f"r{place}", "task_category": ("law", "math")[place % 2], "fast_model": "small",
+         "strong_model": "big", "confidence": place / 40, "fast_correct": int(place % 4 != 0),
+         "strong_correct": int(place % 5 != 1)}
+        for place in range(40)
+    ]  # fmt: skip
+    pl.DataFrame(rows).write_csv(tmp_path / "log.csv")
+    found = shell("regressions", "log.csv", "--category", "law", "--json").document
+    worse = [row for row in rows if row["fast_correct"] > row["strong_correct"]]
+    assert found["rows"][0]["worsened"] == len(worse)
+    law = {row["request_id"] for row in worse if row["task_category"] == "law"}
+    assert {row["request_id"] for row in found["requests"]} == law
+    assert shell("regressions", "log.csv", "--category", "none").status == 2

@@ -7,7 +7,7 @@ from decisions import log_of
 from analytics.policy import Goal
 from analytics.tuning.curve import curve
 from analytics.tuning.log import select
-from analytics.tuning.picking import pick
+from analytics.tuning.picking import bare_policy, pick
 from analytics.tuning.price_sensitivity import price_sensitivity, with_prices, worths
 
 
@@ -62,7 +62,7 @@ def test_a_choice_is_the_best_one_between_two_values_of_a_correct_answer(tmp_pat
     }
     selection = select(log_of(table, tmp_path))
     goal = Goal(name="value", value_usd=0.05)
-    (worth,) = worths(selection, goal, pick(selection, goal, folds=None))
+    (worth,) = worths(selection, goal, bare_policy(selection, pick(selection, goal, folds=None)))
     assert worth.on_frontier
     assert worth.low_usd == pytest.approx(2 / 80)
     assert worth.high_usd == pytest.approx(2 / 20)
@@ -72,4 +72,4 @@ def test_a_log_without_costs_has_no_worth(tmp_path):
     table = {key: value for key, value in rows().items() if not key.endswith("usd")}
     selection = select(log_of(table, tmp_path))
     goal = Goal(margin=0.02)
-    assert worths(selection, goal, pick(selection, goal)) == []
+    assert worths(selection, goal, bare_policy(selection, pick(selection, goal))) == []
