@@ -1,9 +1,19 @@
 """CSV that no spreadsheet takes for formulas: the one way in which a table is written as CSV."""
 
+import re
+
 import polars as pl
 
 FORMULA = r"""^['" ]*[=+\-@\t\r\n\x00\uFF1D\uFF0B\uFF0D\uFF20]"""
 """What a spreadsheet may run: these signs, their full-width twins, also behind quotes or spaces."""
+
+
+_FORMULA = re.compile(FORMULA)
+
+
+def unescaped(text: str) -> str:
+    """A text as it was before ``csv_text`` made it harmless."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def csv_text(frame: pl.DataFrame) -> str:

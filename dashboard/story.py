@@ -115,12 +115,10 @@ def thresholds_answer(tuning: "Tuning") -> str:
     total = words.plural(len(found), "category", "categories")
     parts = [f"**{len(told)} of {total}** {have} a route of {'its' if len(told) == 1 else 'their'} own"]
     if tuning.certified:
-        saved = _against(tuning)
-        less = (
-            ""
-            if saved is None or saved.value is None
-            else f"; it {_costs(saved.value, saved.low, saved.high)}"
-        )
+        saved, share = _against(tuning), tuning.figures.overall.escalation_rate.value
+        less = f", escalating **{words.percent(share, digits=0)}** of requests"
+        if saved is not None and saved.value is not None:
+            less += f", and {_costs(saved.value, saved.low, saved.high)}"
         parts = [f"{promised(tuning)}{less}. {parts[0]}"]
     if few:
         short = "has" if len(few) == 1 else "have"

@@ -10,7 +10,7 @@ import polars as pl
 from analytics.logs.schema import DECISIONS
 from analytics.logs.storage.facts import Facts
 from analytics.tuning.bounds import dearest
-from analytics.tuning.cells import cells
+from analytics.tuning.cells import KEYS, UNIT_FIRST, cells
 from analytics.tuning.latency import latency_cells
 from analytics.tuning.log import Log
 
@@ -60,20 +60,24 @@ def log_of(rows: dict[str, Any] | pl.DataFrame, folder: Path) -> Log:
             .group_by("task_category", "fast_model", "strong_model", maintain_order=True)
             .agg(pl.col("threshold").last())
         )
+        facts = fake_facts(frame, units)
         return Log(
             name="log",
-            cells=cells(connection.cursor(), "log"),
+            cells=cells(connection.cursor(), "log", keys=(*KEYS, UNIT_FIRST) if facts.few_units else KEYS),
             latency=latency_cells(connection.cursor(), "log"),
             in_force=force,
-            facts=fake_facts(frame, units),
+            facts=facts,
             dearest=dearest(connection.cursor(), "log"),
         )
 
 
 def fake_facts(frame: pl.DataFrame, units: int | None) -> Facts:
     """Facts of a frame that was never stored."""
+    largest = None
+    if units is not None and units < frame.height:
+        largest = frame.drop_nulls("unit_id").group_by("unit_id").len()["len"].max()
     return Facts(
         requests=frame.height, rows=frame.height, units=units, first_ts=None, last_ts=None,
         categories=(), pairs=(), arms=(), experiments=(), files=1, log_sha256="0" * 64,
-        confidence_kinds=(), confidence_sources=(),
+        confidence_kinds=(), confidence_sources=(), largest_unit=largest,
     )  # fmt: skip

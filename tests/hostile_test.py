@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import words
 
 APP = Path(__file__).parent.parent / "dashboard" / "app.py"
-PAGES = ("overview", "logs", "tiers", "thresholds", "export", "how_to_log")
+PAGES = ("overview", "logs", "tiers", "confidence", "thresholds", "export", "how_to_log")
 NAMES = (
     *(text.replace("\x00", " ") for text in TEXTS),
     *(hostile_log.PAIRS, hostile_log.CALLS, hostile_log.FILE, hostile_log.BADGE),
@@ -45,6 +45,9 @@ ADDRESS = (
     "t",
     "view",
     "changes",
+    "of",
+    "bins",
+    "picture",
 )
 """What a link to a page may say, beside the dataset."""
 

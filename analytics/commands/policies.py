@@ -242,7 +242,8 @@ def _policy_table(tuning: Tuning) -> str:
             count(whole.escalation_rate.n),
         ]
     )
-    header = ["category", "threshold", "verdict", "held-out accuracy", "per request", "escalated", "n"]
+    accuracy = "accuracy" if tuning.certified else "held-out accuracy"
+    header = ["category", "threshold", "verdict", accuracy, "per request", "escalated", "n"]
     return table(header, rows, texts=3)
 
 

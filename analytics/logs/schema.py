@@ -46,6 +46,7 @@ def _logged(*grades: str) -> tuple[Column, ...]:
         *kept,
         Column("correct_source_logged", "VARCHAR", "source of that grade", mappable=False),
         Column("sampling_probability_logged", "DOUBLE", "as the log itself has it", mappable=False),
+        Column("grade_probability", "DOUBLE", "probability that its joined grade was drawn", mappable=False),
     )
 
 

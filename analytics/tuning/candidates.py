@@ -118,24 +118,41 @@ def _evidence(grid: Grid, at: Levels) -> int:
 def candidates(grid: Grid, name: str) -> Candidates | str:
     """What a category can do within the identified region, or why there is nothing."""
     selection, whole, some = grid.selection, grid.all_rows[name], grid.picked[name]
-    everything = every_option(whole, whole.confidence, selection)
+    known = possible(grid, name, every_option(whole, whole.confidence, selection))
     figures = every_option(some, whole.confidence, selection)
-    cost = figures.cost
-    if not grid.costs_known:
-        cost = figures.escalated
-    known = (everything.gap == 0) & (everything.n > 0)
+    return candidates_of(grid, name, known, figures, reference=reference_correct(grid, name, some))
+
+
+def possible(grid: Grid, name: str, everything: Sums) -> npt.NDArray[np.bool_]:
+    """Which options of ``every_option`` may be candidates, from all rows."""
+    known: npt.NDArray[np.bool_] = (everything.gap == 0) & (everything.n > 0)
     if grid.costs_known:
-        known &= (
-            (everything.cost_gap == 0) & (everything.cost_n * 2 >= everything.rows) & (figures.cost_gap == 0)
-        )
+        known &= (everything.cost_gap == 0) & (everything.cost_n * 2 >= everything.rows)
     known &= fast_enough(grid, name)
     # Options are fast_only, each threshold, escalate all, strong_only. "Escalate all" after a fast call
     # is strong_only at a higher price; without missing confidences the smallest threshold is fast_only.
     known[-2] = False
-    known[1] &= whole.columns["rows"][0] > 0
+    known[1] &= grid.all_rows[name].columns["rows"][0] > 0
+    return known
+
+
+def candidates_of(
+    grid: Grid, name: str, known: npt.NDArray[np.bool_], figures: Sums, *, reference: float | None
+) -> Candidates | str:
+    """The candidates of a category from the figures of its options on the rows that are picked on.
+
+    Args:
+        grid: The levels and the goal.
+        name: The category.
+        known: Which options are possible, see ``possible``.
+        figures: Totals of all options, see ``every_option``.
+        reference: Correct answers of the reference on the same rows; None where not identified.
+    """
+    cost = figures.cost if grid.costs_known else figures.escalated
+    if grid.costs_known:
+        known = known & (figures.cost_gap == 0)
     if not known.any():
         return _why_none(grid, name)
-    reference = _reference_correct(grid, name, some)
     if reference is None and grid.goal.name == "non-inferior":
         return _shadow_reason(grid, name) or UNKNOWN_REFERENCE[grid.reference]
     # Thresholds between which no request was picked on are equal but for the order of a sum; of equal
@@ -216,7 +233,7 @@ def _number(value: float | None) -> float:
     return np.nan if value is None else value
 
 
-def _reference_correct(grid: Grid, name: str, some: Levels) -> float | None:
+def reference_correct(grid: Grid, name: str, some: Levels) -> float | None:
     """Correct answers of the reference on the rows that are picked on; None where not identified."""
     whole, selection = grid.all_rows[name], grid.selection
     if grid.reference == "strong":

@@ -17,8 +17,8 @@ MOST_PROBABILITIES = 100
 
 KEYS = (
     "task_category", "fast_model", "strong_model", "policy_kind", "confidence_kind", "experiment", "arm",
-    "fold", "confidence", "propensity", "sampling_probability", "fast_graded", "strong_graded",
-    "fast_cost_known", "strong_cost_known", "escalated",
+    "fold", "confidence", "propensity", "sampling_probability", "grade_probability", "fast_graded",
+    "strong_graded", "fast_cost_known", "strong_cost_known", "escalated",
 )  # fmt: skip
 UNIT_FIRST = "unit_first"
 """A key on request: true for the row of a unit and pair with both grades and the smallest MD5 of its id.
@@ -36,10 +36,16 @@ def _rounded(grade: str) -> str:
     return f"CASE WHEN {grade} > 0 AND {grade} < 1 THEN {_U} < {grade} ELSE {grade} >= 1 END"
 
 
-def _probability(column: str) -> str:
+def _probability(column: str, value: str) -> str:
     # Bins of 1% on a log scale: a weight is the reciprocal, so small probabilities need fine ones.
-    binned = f"least(pow(1.01, round(ln({column}) / ln(1.01))), 1.0)"
-    return f"CASE WHEN $bin_{column} THEN {binned} ELSE {column} END"
+    binned = f"least(pow(1.01, round(ln({value}) / ln(1.01))), 1.0)"
+    return f"CASE WHEN $bin_{column} THEN {binned} ELSE {value} END"
+
+
+SHADOW_PROBABILITY = """CASE WHEN grade_probability IS NULL THEN sampling_probability
+    WHEN sampling_probability < grade_probability * (1 - 1e-9)
+    THEN round(sampling_probability / grade_probability, 12) END"""
+"""Probability of the shadow answer alone: a log has the product of it and that of the grade."""
 
 
 def _propensity() -> str:
@@ -114,7 +120,7 @@ _WINDOW = "($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)"
 _COMPUTED = {
     "policy_kind": "coalesce(policy_kind, 'cascade')",
     "propensity": _propensity(),
-    "sampling_probability": _probability("sampling_probability"),
+    "sampling_probability": _probability("sampling_probability", f"({SHADOW_PROBABILITY})"),
     "fast_graded": "fast_correct IS NOT NULL",
     "strong_graded": "strong_correct IS NOT NULL",
     "fast_cost_known": "fast_cost_usd IS NOT NULL",
@@ -167,7 +173,9 @@ def cells(
         sums: Some of ``SUMS``; each one left out saves time.
 
     Returns:
-        ``keys`` (null where not observed; ``confidence`` null is a missing confidence) and ``sums``:
+        ``keys`` (null where not observed; ``confidence`` null is a missing confidence; ``grade_probability``
+        is that with which a joined grade was drawn, ``sampling_probability`` what is left of it: that of
+        the shadow answer) and ``sums``:
         counts as Int64, sums over what was observed as Float64 (USD, seconds, grades). At most
         ``MOST_CELLS`` rows: beyond that confidences are floored to multiples of 2**-10, 2**-9, ...
     """

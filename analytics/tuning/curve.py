@@ -22,6 +22,7 @@ from analytics.tuning.sums import (
     threshold_sums,
 )
 from analytics.tuning.timing import fast_p95, latency_estimate, p95_steps
+from analytics.tuning.traffic import graded_by_traffic
 
 BOTH_ROUTES = ("paired", "shadow_difference", "exploration_difference", "doubly_robust")
 """Estimators that can identify every threshold."""
@@ -285,7 +286,7 @@ def _curves(
 def _levels(selection: Selection, category: str | None, names: tuple[str, ...]) -> Levels:
     if category is not None:
         return selection.levels[category]
-    return levels(selection.rows.filter(pl.col("task_category").is_in(names)))
+    return levels(graded_by_traffic(selection.rows.filter(pl.col("task_category").is_in(names))))
 
 
 def _assembled(

@@ -181,14 +181,14 @@ def tune(selection: Selection, goal: Goal, *, created: datetime | None = None) -
         left_out_share=_share(selection, covered),
         sentence=sentence(asked, picked, figures, against=versus, reaches=reaches, promised=promised),
         promise=promised,
-        notes=(*selection.notes, *notes(selection, picked, figures), *next_steps(asked, found)),
+        notes=(*selection.notes, *notes(selection, goal, picked, figures), *next_steps(asked, found)),
     )
 
 
 def _estimated(selection: Selection, goal: Goal, *, certified: bool) -> Pick | None:
     """The pick on folds 0-9; None where there is none but a certified policy stands in."""
     try:
-        return pick(selection, goal, folds=PICK_FOLDS)
+        return pick(selection, goal, folds=PICK_FOLDS, exact=True)
     except TiertuneError:
         if certified:
             return None

@@ -73,8 +73,13 @@ def graded_pairs(selection: Selection, reference: Reference, *, per_unit: bool =
     cells = selection.cells.filter(pl.col("unit_first")) if per_unit else selection.cells
     frame = _marked(cells, anchors, keeps_missing=selection.missing == "keep")
     if reference == "in-force":
-        # What the policy in force escalates needs both answers, else the difference is not known.
-        lacking = set(frame.filter("unknown")["task_category"].to_list())
+        # What the policy in force escalates needs both answers, else the difference is not known; of what
+        # was kept under an older threshold a sample is enough.
+        shadow = selection.regimes.filter(pl.col("estimator") == "shadow_difference")["task_category"]
+        sampled = ~pl.col("escalated").fill_null(value=False) & pl.col("task_category").is_in(
+            shadow.to_list()
+        )
+        lacking = set(frame.filter(pl.col("unknown") & ~sampled)["task_category"].to_list())
         anchors = {name: at for name, at in anchors.items() if name not in lacking}
     frame = frame.filter(pl.col("task_category").is_in(list(anchors)) & ~pl.col("unknown"))
     thinned, thinned_to = _thinned(_classes(frame))
@@ -116,7 +121,8 @@ def _classes(frame: pl.DataFrame) -> pl.DataFrame:
     """Counts of pairs by which answers are right; where the reference keeps, only the fast one matters."""
     fast, strong, both = (pl.col(f"rounded_{name}") for name in ("fast", "strong", "both"))
     n, anchored = pl.col("n"), pl.col("anchored")
-    probability = pl.when(anchored).then(1.0).otherwise(pl.col("sampling_probability").fill_null(1.0))
+    shadow = pl.when(anchored).then(1.0).otherwise(pl.col("sampling_probability").fill_null(1.0))
+    probability = shadow * pl.col("grade_probability").fill_null(1.0)
     return frame.select(
         *_KEYS,
         "anchored",

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from analytics.estimate import Floats
+from analytics.tuning.cells import SHADOW_PROBABILITY
 
 STEPS = 128
 WIDTH = 1.01
@@ -49,7 +50,7 @@ _WEIGHT = {
     "keep": "1.0",
     **dict.fromkeys(
         ("escalate", "strong"),
-        "CASE WHEN escalated IS NOT FALSE THEN 1.0 ELSE 1 / coalesce(sampling_probability, 1) END",
+        f"CASE WHEN escalated IS NOT FALSE THEN 1.0 ELSE 1 / coalesce({SHADOW_PROBABILITY}, 1) END",
     ),
 }
 _PARTS = [

@@ -18,6 +18,7 @@ from analytics.tuning.cells import KEYS, SUMS, UNIT_FIRST, cells
 from analytics.tuning.identification import GROUP, Missing, contributions, regimes
 from analytics.tuning.latency import latency_cells
 from analytics.tuning.randomised import explored
+from analytics.tuning.sampled_grades import standing_grades
 from analytics.tuning.sums import Levels, levels_by_category
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ def select(
     if missing == "exclude":
         frame = frame.filter(pl.col("confidence").is_not_null())
     frame, notes = _one_kind(frame)
+    frame, left_out = standing_grades(frame)
     observed = regimes(frame)
     frame = _without_unused_keys(frame, observed)
     pairs = _pairs(frame)
@@ -174,7 +176,7 @@ def select(
         missing=missing,
         accuracy_inflation=accuracy,
         cost_inflation=cost,
-        notes=notes,
+        notes=(*notes, *left_out),
         weights=dict(zip(observed["task_category"], observed["weight"], strict=True)),
         dearest=_dearest(log, pairs),
         levels=levels_by_category(rows),

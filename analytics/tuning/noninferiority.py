@@ -24,7 +24,7 @@ Ints = npt.NDArray[np.int64]
 TOLERANCE = 1e-9
 _NUISANCES = 300
 # The grid of nuisance values may miss the worst one by this much in size.
-_ALLOWANCE = 0.0002
+ALLOWANCE = 0.0002
 _SD_WINDOW, _SD_SPARE = 7.0, 20.0
 _BELOW, _ABOVE = 1.2, 0.8
 _LARGE_N, _LARGE_LOSS, _LARGE_OFFSET = 20_000, 200.0, 0.02
@@ -99,7 +99,7 @@ def critical_value(n: int, margin: float, error: float) -> float:
         return normal - _LARGE_OFFSET
     if n <= 0:
         return -math.inf
-    allowed = error - _ALLOWANCE
+    allowed = error - ALLOWANCE
     regions = _Regions(n, margin, _NUISANCES)
     low, high = normal - _BELOW, normal + _ABOVE
     # The value is nearly always just below the normal quantile: try a narrow bracket first.

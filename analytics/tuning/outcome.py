@@ -12,7 +12,7 @@ FULL_COVERAGE = 0.95
 ROUNDS_TO_NOTHING = 0.0005
 
 
-def notes(selection: Selection, picked: Pick, figures: Evaluation) -> list[str]:
+def notes(selection: Selection, goal: Goal, picked: Pick, figures: Evaluation) -> list[str]:
     """Sentences on what the figures assume and what was left out."""
     facts = selection.log.facts
     found = []
@@ -28,6 +28,16 @@ def notes(selection: Selection, picked: Pick, figures: Evaluation) -> list[str]:
         found.append(
             f"Costs are known for {covered / rows:.0%} of the requests; the rest is left out of them."
         )
+    if picked.gap:
+        gains = (
+            f"gets {picked.gap:.2%} more right" if goal.name == "budget" else f"costs {picked.gap:.2%} less"
+        )
+        found.append(
+            f"An integer program over the categories {gains} than one shadow price for all of them, so its "
+            "allocation is used."
+        )
+    elif picked.gap is not None:
+        found.append("One shadow price for all categories is exact here: an integer program finds no better.")
     if selection.missing == "exclude":
         found.append("Requests without a confidence are left out.")
     if facts.clustered:

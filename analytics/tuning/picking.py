@@ -25,10 +25,12 @@ from analytics.tuning.allocation import Candidates, Step, cheapest, joint_fronti
 from analytics.tuning.candidates import blocked, candidates, grid
 from analytics.tuning.curve import in_force_threshold
 from analytics.tuning.decimals import shortest_decimal
+from analytics.tuning.exact_allocation import best_allocation, better, cheapest_allocation
 from analytics.tuning.log import Selection
 from analytics.tuning.sums import Levels
 
 DEFAULT_MARGIN = 0.01
+LIMITED = ("non-inferior", "min-accuracy", "budget")
 NEEDS_COSTS = ("budget", "value", "accuracy-per-dollar")
 NEEDED_FIELDS = {
     "min-accuracy": "min_accuracy",
@@ -67,6 +69,8 @@ class Pick:
         reference: ``strong`` or ``in-force``.
         price_usd: Shadow price reached, USD per additional correct answer; None where none was paid.
         costs_known: Whether candidates were compared by cost; else by escalations.
+        gap: By what the exact allocation beats a single shadow price, a share of the cost (or, within a
+            budget, of the correct answers); None where no exact one was sought or found.
     """
 
     choices: dict[str, Choice]
@@ -74,15 +78,19 @@ class Pick:
     reference: Reference
     price_usd: float | None
     costs_known: bool
+    gap: float | None = None
 
 
-def pick(selection: Selection, goal: Goal, *, folds: Iterable[int] | None = PICK_FOLDS) -> Pick:
+def pick(
+    selection: Selection, goal: Goal, *, folds: Iterable[int] | None = PICK_FOLDS, exact: bool = False
+) -> Pick:
     """The best policy by a goal, on some folds.
 
     Args:
         selection: The rows in question.
         goal: The goal.
         folds: Folds to pick on; None for all.
+        exact: Whether to look for an allocation over the categories that beats every single shadow price.
 
     Raises:
         NotIdentifiedError: No category has a candidate that this log identifies.
@@ -111,15 +119,18 @@ def pick(selection: Selection, goal: Goal, *, folds: Iterable[int] | None = PICK
             refused[name] = why or ("not_identified", str(found))
     if not options:
         _refuse(refused)
-    solved, price = _solved(goal, options)
-    chosen = {name: _choice(ground.all_rows[name], options[name], number) for name, number in solved.items()}
+    numbers, price = solved(goal, options)
+    gap = None
+    if exact and goal.scope == "overall" and len(options) > 1 and goal.name in LIMITED:
+        numbers, gap = _refined(goal, options, numbers)
+    chosen = {name: _choice(ground.all_rows[name], options[name], number) for name, number in numbers.items()}
     # Requests without a category follow the file's default, so where they have a verdict they decide it.
     default = chosen.get(UNCATEGORISED, default)
     choices = {
         name: chosen[name] if name in chosen else Choice(default.route, None, None, *refused[name])
         for name in selection.categories
     }
-    return Pick(choices, default, ground.reference, price, ground.costs_known)
+    return Pick(choices, default, ground.reference, price, ground.costs_known, gap)
 
 
 def _refuse(refused: Mapping[str, tuple[Verdict, str]]) -> None:
@@ -144,7 +155,7 @@ def fallback(selection: Selection, reference: str) -> Choice:
     return Choice("strong_only", None, None, "not_identified", "no verdict for unseen categories")
 
 
-def _solved(goal: Goal, options: Mapping[str, Candidates]) -> tuple[dict[str, int], float | None]:
+def solved(goal: Goal, options: Mapping[str, Candidates]) -> tuple[dict[str, int], float | None]:
     """Candidate number per category, and the shadow price that was paid."""
     if goal.scope == "category":
         single = {name: _solved_overall(goal, {name: item}, strict=False) for name, item in options.items()}
@@ -169,6 +180,29 @@ def _solved_overall(
             raise InsufficientDataError(_unreachable(goal, path, n))
         step = path[0 if goal.name == "budget" else -1]
     return step.choice, step.price
+
+
+def _refined(
+    goal: Goal, options: Mapping[str, Candidates], numbers: dict[str, int]
+) -> tuple[dict[str, int], float | None]:
+    """The exact allocation where it beats the one at a single shadow price, and by what share."""
+    cost, correct = (
+        sum(float(getattr(options[name], figure)[at]) for name, at in numbers.items())
+        for figure in ("cost", "correct")
+    )
+    if goal.name == "budget":
+        requests = sum(item.cost_n for item in options.values())
+        found = best_allocation(options, (goal.budget_usd or 0.0) * requests)
+        if found is None:
+            return numbers, None
+        if better(-found.correct, -correct):
+            return found.choice, found.correct / max(correct, 1e-300) - 1
+        return numbers, 0.0
+    n = sum(item.n for item in options.values())
+    found = cheapest_allocation(options, _needed(goal, options, n))
+    if found is None:
+        return numbers, None
+    return (found.choice, 1 - found.cost / cost) if better(found.cost, cost) else (numbers, 0.0)
 
 
 def _alone(goal: Goal, item: Candidates) -> int | None:

@@ -54,7 +54,9 @@ def shortfall(goal: Goal, found: Certification, *, reference: str) -> str:
         return f"Not certified: {_lowered(found.obstacle)}"
     if not found.walks:
         return _too_few_anywhere(goal, found)
-    walk = next(iter(found.walks.values()))[0]
+    if goal.scope == "category":
+        return _category_shortfall(goal, found)
+    walk = found.walks[None][0]
     if goal.name == "min-accuracy":
         return _floor_shortfall(goal, walk, reference=reference)
     return _margin_shortfall(goal, found, walk, reference=reference)
@@ -115,6 +117,25 @@ def _margin_shortfall(goal: Goal, found: Certification, walk: Walk, *, reference
     if needed is not None and needed > n:
         text += f" If those rates hold, about {needed - n:,} more graded pairs would show it (80% chance)."
     return text
+
+
+def _category_shortfall(goal: Goal, found: Certification) -> str:
+    """How many categories were tested in vain, and which is nearest to its first step."""
+    count = len(found.walks)
+    tested = f"{count} {'category has' if count == 1 else 'categories have'} enough graded pairs to be tested"
+    text = f"Nothing is certified: {tested} at once, and no cheaper route passed in any."
+    if goal.name != "non-inferior":
+        return text
+    nearest: tuple[int, str] | None = None
+    for name, (walk, *_) in found.walks.items():
+        needed = _needed(walk, 0, margin_of(goal))
+        if name is not None and walk.passed == 0 and needed is not None and needed > walk.n:
+            nearest = min(nearest or (needed - walk.n, name), (needed - walk.n, name))
+    if nearest is None:
+        return text
+    return (
+        f"{text} Nearest is {nearest[1]}: about {nearest[0]:,} more graded pairs would show it (80% chance)."
+    )
 
 
 def _floor_shortfall(goal: Goal, walk: Walk, *, reference: str) -> str:

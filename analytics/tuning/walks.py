@@ -23,6 +23,7 @@ from analytics.logs.schema import FOLDS
 from analytics.tuning.graded_pairs import GradedPairs
 from analytics.tuning.learned_path import path
 from analytics.tuning.noninferiority import (
+    ALLOWANCE,
     TOLERANCE,
     critical_value,
     floor_p_values,
@@ -57,9 +58,10 @@ class Test:
     def least_pairs(self) -> int:
         """Pairs below which nothing can pass, even without a single lost answer."""
         good = 1 - self.margin if self.margin is not None else (self.floor or 0.0)
-        if not 0 < good < 1:
+        error = self.error if self.margin is None else self.error - ALLOWANCE
+        if not 0 < good < 1 or error <= 0:
             return 1
-        return math.ceil(math.log(self.error) / math.log(good))
+        return math.ceil(math.log(error) / math.log(good))
 
 
 @dataclass(frozen=True, slots=True)

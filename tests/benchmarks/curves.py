@@ -24,7 +24,7 @@ def section(path: Path, *, rows: int, repeats: int) -> Section:
         rows: How many there are.
         repeats: Rounds.
     """
-    log = _log(path, rows=rows)
+    log = log_of(path, rows=rows)
     selection = select(log)
     start = time.perf_counter()
     found = curves(selection)
@@ -56,7 +56,8 @@ def section(path: Path, *, rows: int, repeats: int) -> Section:
     )
 
 
-def _log(path: Path, *, rows: int) -> Log:
+def log_of(path: Path, *, rows: int) -> Log:
+    """What questions need of a Parquet file with decisions; users have three requests each."""
     with duckdb.connect() as connection:
         connection.read_parquet(str(path)).create_view("bench")
         connection.execute("CREATE TABLE decisions AS SELECT * FROM bench LIMIT 0")

@@ -22,7 +22,7 @@ from tests.soak.tab import Drawn, Tab, pressed
 
 SESSIONS, LOADING, MINUTES = 20, 5, 10
 MOST_MB = 50.0
-PAGES = ("", "tiers", "thresholds", "export", "logs", "how_to_log")
+PAGES = ("", "tiers", "confidence", "thresholds", "export", "logs", "how_to_log")
 REQUESTS = 400
 SEED = 20261127
 _SAMPLE_S = 2.0

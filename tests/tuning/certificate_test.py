@@ -239,6 +239,43 @@ def test_several_requests_per_user_need_the_folds_to_agree(tmp_path):
     assert folds <= stats.binom.ppf(0.999, logs, 0.07)
 
 
+def test_few_users_count_once_each(tmp_path):
+    """90 users of 40 requests that share their luck; the exact test sees 90 pairs, one of each user."""
+    misses, logs = 0, 60
+    for seed in range(logs):
+        generator = np.random.default_rng(seed)
+        unlucky = generator.random(90) < 0.06
+        owner = np.repeat(np.arange(90), 40)
+        rows = {
+            "confidence": [0.9] * owner.size,
+            "unit_id": [f"u{seed}-{at}" for at in owner],
+            "fast_correct": np.where(unlucky[owner], 0, 1),
+            "strong_correct": [1] * owner.size,
+        }
+        found = certification(select(log_of(rows, tmp_path)), Goal(margin=0.06))
+        misses += found.held is not None
+        assert sum(found.pairs.sizes.values()) == 90
+        assert not found.walks[None][0].test.clustered
+    assert misses <= stats.binom.ppf(0.999, logs, 0.05)
+
+
+def test_few_users_of_a_cascade_have_no_certificate(tmp_path):
+    generator = np.random.default_rng(1)
+    owner = np.repeat(np.arange(50), 60)
+    confidence = generator.integers(1, 21, owner.size) / 20
+    rows = {
+        "confidence": confidence,
+        "unit_id": [f"u{at}" for at in owner],
+        "threshold": [0.8] * owner.size,
+        "escalated": confidence < 0.8,
+        "fast_correct": (generator.random(owner.size) < 0.8).astype(int),
+        "strong_correct": np.where(confidence < 0.8, 1.0, np.nan),
+    }
+    found = certification(select(log_of(rows, tmp_path)), Goal(margin=0.05))
+    assert found.held is None
+    assert "only 50 users" in found.obstacle
+
+
 def test_fractional_grades_are_rounded_alike_on_both_sides(tmp_path):
     """Half a point on either side: no difference between the two, so none may be counted."""
     n = 2000

@@ -14,6 +14,7 @@ from analytics.logs.dialects import (
     flat_runs,
     flat_traces,
     grade_table,
+    grading_sheet,
     langfuse,
     langfuse_scores,
     litellm,
@@ -25,6 +26,7 @@ from analytics.logs.dialects import (
 from analytics.logs.dialects.dialect import Dialect, plain
 
 TOOLS: tuple[Dialect, ...] = (
+    *grading_sheet.DIALECTS,
     *langfuse_scores.DIALECTS,
     *langfuse.DIALECTS,
     *otel.DIALECTS,

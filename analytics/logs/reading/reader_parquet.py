@@ -25,7 +25,7 @@ Known = Callable[[str], bool]
 Progress = Callable[[int], None]
 
 _BATCH = 16_384
-_DAMAGE = (pa.ArrowException, OSError, ValueError, TypeError, KeyError)
+_DAMAGE = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError)
 _UUID_BYTES = 16
 _YEAR_1_S, _YEAR_10000_S = -62_135_596_800, 253_402_300_800
 _NO_ROWS = "The Parquet file has no rows. Nothing was loaded. Export it again."
@@ -186,7 +186,10 @@ def _tool_rows(
     for batch in file.iter_batches(_BATCH // 8):
         batch.validate(full=True)
         size = batch.nbytes // max(batch.num_rows, 1)
-        for row in batch.to_pylist(maps_as_pydicts="lossy"):
+        # Python has no time outside of the years 1 to 9999; as text it is said to be none.
+        columns = [text_column(column) if has_no_year(column) else column for column in batch.columns]
+        readable = pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+        for row in readable.to_pylist(maps_as_pydicts="lossy"):
             number += 1
             record = {name: _member(value) for name, value in row.items() if value is not None}
             if "\0" in json.dumps(record, ensure_ascii=False):
@@ -196,9 +199,9 @@ def _tool_rows(
         progress(tally.read)
     if number != file.metadata.num_rows:
         raise ValueError("footer and pages disagree")
-    columns = records.close()
+    found = records.close()
     refuse_none(tally, otherwise=_NO_ROWS)
-    return columns
+    return found
 
 
 def _member(value: Any) -> Any:

@@ -65,7 +65,9 @@ def _outcome(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def _inspect(payload: dict[str, Any], progress: Progress) -> Any:
-    from analytics.logs.dialects import DIALECTS  # noqa: PLC0415 - each step loads only what it needs
+    import duckdb  # noqa: PLC0415 - each step loads only what it needs
+
+    from analytics.logs.dialects import DIALECTS  # noqa: PLC0415
     from analytics.logs.meaning.answers import Answers  # noqa: PLC0415
     from analytics.logs.meaning.look import Look, look  # noqa: PLC0415
     from analytics.logs.reading.reader_parquet import NotPlainError  # noqa: PLC0415
@@ -96,7 +98,7 @@ def _inspect(payload: dict[str, Any], progress: Progress) -> Any:
         keeping = beside.submit(copied_raw, Path(payload["path"]), folder / RAW) if payload["keep"] else None
         try:
             found = read(copied=False)
-        except NotPlainError:
+        except (NotPlainError, duckdb.Error):  # what Arrow reads, DuckDB may not
             found = read(copied=True)
         if keeping is not None:
             keeping.result()

@@ -5,6 +5,8 @@
   session. An id that may be of either kind stands in several columns and is tried in that order.
 - Of several grades by one grader for one answer the latest counts, at equal times the first.
 - Of several graders the first in the dataset's order counts; the log's own grade has a place in it.
+- A grade that was drawn with a probability leaves that beside the answer (``grade_probability``), also where
+  another grade counts, and multiplies the answer's own ``sampling_probability``.
 
 What the log itself said is kept beside (``correct_logged``), so that a joined file can be taken back.
 """
@@ -28,6 +30,7 @@ _ABOUT_CORRECTNESS = (
     "correct", "is_correct", "correctness", "answer_correctness", "accuracy", "accurate", "pass", "passed",
     "exact_match", "right", "grade", "task_success", "success", "resolved",
 )  # fmt: skip
+_DRAWN = "grade_probability"
 _CHANGED: dict[Form, tuple[str, ...]] = {
     "calls": ("correct", "correct_source", "sampling_probability"),
     "decisions": ("fast_correct", "strong_correct", "correct_source", "sampling_probability"),
@@ -111,7 +114,8 @@ def taken_back(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
     logged = [name for name in _CHANGED[form] if f"{name}_logged" in held]
     if logged:
         values = {name: f"{name}_logged" for name in logged}
-        tables.drop_columns(cursor, form, key, values.values(), values=values)
+        gone = [*values.values(), *({_DRAWN} & held)]
+        tables.drop_columns(cursor, form, key, gone, values=values)
 
 
 def applied(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
@@ -128,7 +132,8 @@ def applied(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
     order = order_of(cursor, dataset)
     before = order.index(OWN) if OWN in order else len(order)
     _match(cursor, form, key)
-    table = tables.ready(cursor, form, key, [*_CHANGED[form], *(f"{name}_logged" for name in _CHANGED[form])])
+    kept = [f"{name}_logged" for name in _CHANGED[form]]
+    table = tables.ready(cursor, form, key, [*_CHANGED[form], *kept, _DRAWN])
     cursor.execute(f"UPDATE {table} SET {', '.join(f'{name}_logged = {name}' for name in _CHANGED[form])}")  # noqa: S608
     _match(cursor, form, key)  # only now, as a table that was widened has other row numbers
     # Graders that come after the log's own grade fill its gaps; those before it replace it.
@@ -239,14 +244,19 @@ def _match(cursor: duckdb.DuckDBPyConnection, form: Form, key: int) -> None:
 
 def _update(cursor: duckdb.DuckDBPyConnection, table: str, side: str, *, gaps_only: bool) -> None:
     column = f"{side}_correct" if side else "correct"
+    about = f"FROM effective WHERE {table}.rowid = effective.row AND effective.side = $side"
+    drawn = "effective.sampling_probability"
+    cursor.execute(
+        f"""UPDATE {table} SET {_DRAWN} = {drawn},
+                sampling_probability = coalesce(sampling_probability_logged, 1) * {drawn}
+            {about} AND {drawn} IS NOT NULL""",  # noqa: S608
+        {"side": side},
+    )
     gaps = f"AND {table}.{column} IS NULL" if gaps_only else ""
     cursor.execute(
         f"""UPDATE {table} SET {column} = effective.correct,
-                correct_source = coalesce(effective.correct_source, {table}.correct_source),
-                sampling_probability = CASE
-                    WHEN effective.sampling_probability IS NULL THEN {table}.sampling_probability
-                    ELSE coalesce(sampling_probability_logged, 1) * effective.sampling_probability END
-            FROM effective WHERE {table}.rowid = effective.row AND effective.side = $side {gaps}""",  # noqa: S608
+                correct_source = coalesce(effective.correct_source, {table}.correct_source)
+            {about} {gaps}""",  # noqa: S608
         {"side": side},
     )
 

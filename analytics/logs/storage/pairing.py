@@ -14,7 +14,7 @@ from analytics.logs.storage.ladder import LABEL
 _TOKENS = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens")
 _SUMMED = ("cost_usd", "latency_s", *_TOKENS)
 _EITHER = (
-    "ts", "segment", "threshold", "propensity", "sampling_probability", "router_cost_usd", "router_latency_s",
+    "ts", "segment", "threshold", "propensity", "router_cost_usd", "router_latency_s", "grade_probability",
     "correct_source", "unit_id", "experiment", "arm", "attributes", "prompt",
 )  # fmt: skip
 
@@ -102,6 +102,7 @@ _DECISIONS = f"""
             CASE WHEN 'priced' IN (f.cost_source, s.cost_source) THEN 'priced'
                 ELSE coalesce(f.cost_source, s.cost_source) END AS cost_source,
             CASE WHEN escalated THEN s.answer ELSE f.answer END AS answer,
+            least(f.sampling_probability, s.sampling_probability) AS sampling_probability,
             {", ".join(f"coalesce(f.{name}, s.{name}) AS {name}" for name in _EITHER)}
         FROM judged AS m
         LEFT JOIN sides AS f ON f.last = fast_row LEFT JOIN sides AS s ON s.last = strong_row)

@@ -25,6 +25,7 @@ _RANGES = {
     "correct": "{0} >= 0 AND {0} <= 1",
     "propensity": "{0} > 0 AND {0} <= 1",
     "sampling_probability": "{0} > 0 AND {0} <= 1",
+    "grade_probability": "{0} > 0 AND {0} <= 1",
 }
 
 
