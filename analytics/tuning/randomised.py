@@ -33,7 +33,8 @@ def usability(cells: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     Returns:
         ``keys`` with ``explored_n`` (requests routed at random), ``one_arm`` (their fast answer is graded
         only where it was served), ``explored`` and ``explored_cost`` (grades, costs can be weighted),
-        ``explored_weight`` (largest weight) and ``exploration_reason`` (null where nothing is wrong).
+        ``explored_weight`` (largest weight of a pair, 1 without pairs) and ``exploration_reason`` (null where
+        nothing is wrong).
     """
     x, n = explored(), pl.col("n")
     sent, predictive = pl.col("escalated"), pl.col("policy_kind") == "predictive"
@@ -52,9 +53,9 @@ def usability(cells: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
             columns[f"{route}_{name}w"] = total(x & seen, n * weight)
         columns[f"{route}_var"] = total(x, n * (weight - 1))
         columns[f"{route}_seen"] = total(x & taken & pl.col("graded") & pl.col(grade), n)
-        columns[f"{route}_most"] = pl.when(x).then(weight).otherwise(1.0).max()
     columns["half_seen"] = total(x & pl.col("graded") & ~pl.col("fast_graded"), n)
     columns["esc_priced"] = total(x & sent & priced_strong, n)
+    columns["esc_most"] = pl.when(x).then(_weight("esc")).otherwise(1.0).max()
     columns["unpriced"] = total(x & ~pl.col("strong_cost_known"), n)
     columns["cost_predictive"] = (x & predictive).any()
     table = cells.group_by(keys).agg(*(expression.alias(name) for name, expression in columns.items()))
@@ -97,10 +98,8 @@ def _verdicts() -> list[pl.Expr]:
         (some & honest & (pl.col("esc_priced") >= LEAST_ROWS) & priced & (pl.col("unpriced") > 0)).alias(
             "explored_cost"
         ),
-        pl.when("one_arm")
-        .then(pl.max_horizontal("esc_most", "keep_most"))
-        .otherwise(pl.col("esc_most"))
-        .alias("explored_weight"),
+        # Single answers differ on every request, so none has to be imagined; pairs may all agree.
+        pl.when("one_arm").then(1.0).otherwise(pl.col("esc_most")).alias("explored_weight"),
         reason.alias("exploration_reason"),
     ]
 
