@@ -85,11 +85,12 @@ def _overlap(table: "pl.DataFrame") -> str:
     least = told.row(int(told["ess"].arg_min() or 0), named=True)
     rough = told.filter(told["status"] == "amber").height
     missing = table.filter(table["status"] == "not estimable").height
+    most = max(told["largest_share"].to_list())
     said = (
-        f"Weighted by 1 / propensity, {words.count(round(least['ess']))} effective requests or more speak for "
-        f"each threshold shown; one request has at most {words.percent(told['largest_share'].max())} of the "
-        f"weight. Weights average {least['mean_weight']:.2f} where they say least (1 is expected, give or take "
-        f"{3 * least['mean_weight_error']:.2f})."
+        f"Weighted by 1 / propensity, at least {words.count(round(least['ess']))} effective requests speak for "
+        f"each threshold shown, and none has more than {words.percent(most)} of the weight. Where they are "
+        f"fewest, weights average {least['mean_weight']:.2f}; 1 is expected, give or take "
+        f"{3 * least['mean_weight_error']:.2f}."
     )
     if rough:
         said += f" {words.plural(rough, 'threshold')} of {told.height} rest on few or large weights: rough."

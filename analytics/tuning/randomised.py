@@ -33,8 +33,7 @@ def usability(cells: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     Returns:
         ``keys`` with ``explored_n`` (requests routed at random), ``one_arm`` (their fast answer is graded
         only where it was served), ``explored`` and ``explored_cost`` (grades, costs can be weighted),
-        ``explored_weight`` (largest weight of a pair, 1 without pairs) and ``exploration_reason`` (null where
-        nothing is wrong).
+        ``explored_weight`` (largest weight) and ``exploration_reason`` (null where nothing is wrong).
     """
     x, n = explored(), pl.col("n")
     sent, predictive = pl.col("escalated"), pl.col("policy_kind") == "predictive"
@@ -52,10 +51,10 @@ def usability(cells: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
         for name, seen in (("", taken), ("cost_", taken & cost)):
             columns[f"{route}_{name}w"] = total(x & seen, n * weight)
         columns[f"{route}_var"] = total(x, n * (weight - 1))
+        columns[f"{route}_most"] = pl.when(x).then(weight).otherwise(1.0).max()
         columns[f"{route}_seen"] = total(x & taken & pl.col("graded") & pl.col(grade), n)
     columns["half_seen"] = total(x & pl.col("graded") & ~pl.col("fast_graded"), n)
     columns["esc_priced"] = total(x & sent & priced_strong, n)
-    columns["esc_most"] = pl.when(x).then(_weight("esc")).otherwise(1.0).max()
     columns["unpriced"] = total(x & ~pl.col("strong_cost_known"), n)
     columns["cost_predictive"] = (x & predictive).any()
     table = cells.group_by(keys).agg(*(expression.alias(name) for name, expression in columns.items()))
