@@ -86,11 +86,11 @@ def _overlap(table: "pl.DataFrame") -> str:
     rough = told.filter(told["status"] == "amber").height
     missing = table.filter(table["status"] == "not estimable").height
     most = max(told["largest_share"].to_list())
+    ess, mean, give = round(least["ess"]), least["mean_weight"], 3 * least["mean_weight_error"]
     said = (
-        f"Weighted by 1 / propensity, at least {words.count(round(least['ess']))} effective requests speak for "
-        f"each threshold shown, and none has more than {words.percent(most)} of the weight. Where they are "
-        f"fewest, weights average {least['mean_weight']:.2f}; 1 is expected, give or take "
-        f"{3 * least['mean_weight_error']:.2f}."
+        f"Weighted by 1 / propensity, {words.count(ess)} effective requests or more speak for each threshold "
+        f"shown, and none has more than {words.percent(most)} of the weight. Where they are fewest, weights "
+        f"average {mean:.2f}; 1 is expected, give or take {give:.2f}."
     )
     if rough:
         said += f" {words.plural(rough, 'threshold')} of {told.height} rest on few or large weights: rough."

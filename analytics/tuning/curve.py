@@ -65,7 +65,6 @@ class Curve:
         n: Requests.
         graded_n: Requests that accuracy is about.
         pairs: Requests with both answers graded.
-        harmed: Those of them whose fast answer is better: as many speak against "strong is never worse".
         missing_confidence: Requests without a confidence.
         points: One row per threshold, see ``curve``.
         fast_only: Never escalate.
@@ -81,6 +80,7 @@ class Curve:
         reasons: Why what is None is None.
         overlap: How well requests routed at random cover each threshold, see ``overlap.overlap_table``; None
             where none was, or for several categories.
+        harmed: Pairs whose fast answer is better: as many speak against "strong is never worse".
     """
 
     task_category: str | None
@@ -91,7 +91,6 @@ class Curve:
     n: int
     graded_n: int
     pairs: int
-    harmed: float
     missing_confidence: int
     points: pl.DataFrame
     fast_only: Point
@@ -106,6 +105,7 @@ class Curve:
     ece: float | None
     reasons: dict[str, str] = field(default_factory=dict)
     overlap: pl.DataFrame | None = None
+    harmed: float = 0.0
 
 
 def curve(selection: Selection, *, category: str | None = None, level: float = LEVEL) -> Curve:
