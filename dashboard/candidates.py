@@ -177,7 +177,7 @@ def _tighter_strong(curve: "Curve") -> tuple[float, float] | None:
     points = curve.points
     if points.is_empty() or points["threshold"][-1] is not None or points["escalation_rate"][-1] != 1:
         return None
-    return _ends(points.row(-1, named=True), "bound_low_mtr", "bound_high_mtr")
+    return _ends(points.row(-1, named=True), "mtr_low", "mtr_high")
 
 
 def _saved(point: "Point", strong: "Point") -> Estimate:

@@ -7,6 +7,8 @@ from dashboard import reasons, words
 if TYPE_CHECKING:
     import datetime as dt
 
+    import polars as pl
+
     from analytics.tuning.curve import Curve
     from analytics.tuning.goals import Tuning
     from analytics.tuning.log import Selection
@@ -78,10 +80,34 @@ def of_curve(curve: "Curve") -> list[tuple[str, str]]:
         ),
         ("Rows", f"{graded}; {words.count(curve.pairs)} have both answers graded. {missing}"),
     ]
+    if curve.overlap is not None:
+        found.append(("Overlap", _overlap(curve.overlap)))
     if curve.auroc is not None and curve.ece is not None:
         ranking = f"AUROC {curve.auroc:.2f} (0.50 says nothing, 1 ranks perfectly)"
         found.append(("Confidence", f"{ranking}, expected calibration error {words.percent(curve.ece)}."))
     return [*found, *_unknown(curve), ("Formula", FORMULA)]
+
+
+def _overlap(table: "pl.DataFrame") -> str:
+    """How many requests speak for each threshold, where routes were random."""
+    told = table.filter(table["status"].is_in(["good", "amber"]))
+    if told.is_empty():
+        return "Too few requests were routed at random for any threshold."
+    least = told.row(int(told["ess"].arg_min() or 0), named=True)
+    rough = told.filter(told["status"] == "amber").height
+    missing = table.filter(table["status"] == "not estimable").height
+    most = max(told["largest_share"].to_list())
+    ess, mean, give = round(least["ess"]), least["mean_weight"], 3 * least["mean_weight_error"]
+    said = (
+        f"Weighted by 1 / propensity, {words.count(ess)} effective requests or more speak for each threshold "
+        f"shown, and none has more than {words.percent(most)} of the weight. Where they are fewest, weights "
+        f"average {mean:.2f}; 1 is expected, give or take {give:.2f}."
+    )
+    if rough:
+        said += f" {words.plural(rough, 'threshold')} of {told.height} rest on few or large weights: rough."
+    if missing:
+        said += f" {words.plural(missing, 'threshold')} cannot be estimated: under 30 effective requests."
+    return said
 
 
 def _unknown(curve: "Curve") -> list[tuple[str, str]]:

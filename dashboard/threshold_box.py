@@ -119,27 +119,33 @@ def _reading(
     if curve.graded_n == 0:
         field = " Accuracy is unknown, because no request is graded."
     elif choice.accuracy.value is None:
-        field = (
-            " Where it is hatched the log holds no outcome for some requests, so any value in it is possible."
-        ) + _assumed(curve, choice)
+        field = ""
     rows = (
         " These figures are about all rows; the table below has those of the policy." if recommended else ""
     )
-    return first + field + rows + _missing(curve, choice)
+    return first + field + rows + _missing(curve, choice) + _not_told(curve)
 
 
-def _assumed(curve: Curve, choice: Candidate) -> str:
-    """What the darker field assumes, what speaks against it, and what to log to need neither."""
-    said = ""
-    if choice.tighter is not None and choice.tighter != choice.bounds:
+def _not_told(curve: Curve) -> str:
+    """What the hatched field means, what its darker part assumes, and what to log to need neither."""
+    points = curve.points
+    if curve.graded_n == 0 or points.is_empty() or points["identified"].all():
+        return ""
+    said = " Where it is hatched the log holds no outcome for some requests, so any value in it is possible."
+    if (points["bound_low_mtr"] > points["bound_low"]).any() or (
+        points["bound_high_mtr"] < points["bound_high"]
+    ).any():
         against = (
-            f"; here it was, in {words.count(round(curve.harmed))} of "
+            f"here it was worse in {words.count(round(curve.harmed))} of "
             f"{words.plural(curve.pairs, 'request')} with both answers graded"
             if curve.pairs
-            else "; no request has both answers graded to check that"
+            else "no request has both answers graded to check that"
         )
-        said = f" The darker part holds if the strong model is never worse on a request{against}."
-    return f"{said} {reasons.said(curve.reasons.get('identified', ''))}".rstrip()
+        said += f" Its darker part holds if the strong model is never worse on a request; {against}."
+    if points["cost_bound_high"].is_not_null().any():
+        said += " Grey costs let strong calls that were never made cost from nothing to the dearest one."
+    why = curve.reasons.get("identified")
+    return f"{said} {reasons.said(why)}" if why else said
 
 
 def _missing(curve: Curve, choice: Candidate) -> str:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from analytics.estimate import LEVEL, Estimate, Floats, undefined
+from analytics.estimate import LEVEL, Estimate, undefined
 from analytics.logs.schema import UNCATEGORISED
 from analytics.tuning.areas import areas, ranking
 from analytics.tuning.bounds import dearest_strong, to_log
 from analytics.tuning.estimates import accuracy_estimates, cost_estimates, escalation_estimates
 from analytics.tuning.log import Selection, largest_weight
+from analytics.tuning.overlap import overlap_table
 from analytics.tuning.points import point_tables
 from analytics.tuning.sums import (
     Levels,
@@ -19,6 +20,7 @@ from analytics.tuning.sums import (
     control_sums,
     joined,
     levels,
+    oracle_sums,
     threshold_sums,
 )
 from analytics.tuning.timing import fast_p95, latency_estimate, p95_steps
@@ -63,7 +65,6 @@ class Curve:
         n: Requests.
         graded_n: Requests that accuracy is about.
         pairs: Requests with both answers graded.
-        harmed: Those of them whose fast answer is better: as many speak against "strong is never worse".
         missing_confidence: Requests without a confidence.
         points: One row per threshold, see ``curve``.
         fast_only: Never escalate.
@@ -77,6 +78,9 @@ class Curve:
         auroc: How well confidence ranks right above wrong fast answers.
         ece: Expected calibration error, ten bins of equal width.
         reasons: Why what is None is None.
+        overlap: How well requests routed at random cover each threshold, see ``overlap.overlap_table``; None
+            where none was, or for several categories.
+        harmed: Pairs whose fast answer is better: as many speak against "strong is never worse".
     """
 
     task_category: str | None
@@ -87,7 +91,6 @@ class Curve:
     n: int
     graded_n: int
     pairs: int
-    harmed: float
     missing_confidence: int
     points: pl.DataFrame
     fast_only: Point
@@ -101,6 +104,8 @@ class Curve:
     auroc: float | None
     ece: float | None
     reasons: dict[str, str] = field(default_factory=dict)
+    overlap: pl.DataFrame | None = None
+    harmed: float = 0.0
 
 
 def curve(selection: Selection, *, category: str | None = None, level: float = LEVEL) -> Curve:
@@ -184,28 +189,6 @@ def _several(
     ]
     columns = zip(thresholds, accuracies, costs, shares, latencies, strict=True)
     return [Point(name, *figures) for figures in columns]
-
-
-def oracle_sums(at: Levels) -> Sums:
-    """Totals of the right choice for every request: escalate exactly where the strong answer is better."""
-
-    def whole(*names: str) -> Floats:
-        return np.array([sum(at.everywhere(name) for name in names)])
-
-    unknown = np.full(1, np.nan)
-    apart = ("oracle_gap",) if "oracle_gap" in at.columns else ()
-    return Sums(
-        n=whole("n"),
-        total=whole("keep_sum", "oracle_sum"),
-        squares=unknown,
-        gap=whole("keep_gap", "esc_gap", *apart),
-        cost_n=whole("oracle_cost_n"),
-        cost=whole("oracle_cost_sum"),
-        cost_squares=unknown,
-        cost_gap=whole("esc_cost_gap"),
-        rows=whole("rows"),
-        escalated=unknown,
-    )
 
 
 def oracle_point(at: Levels, *, level: float) -> Point:
@@ -330,6 +313,7 @@ def _assembled(
         **found,
         **ranked,
         reasons=reasons,
+        overlap=None if category is None else overlap_table(selection, category),
     )
 
 

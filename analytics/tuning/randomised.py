@@ -51,8 +51,8 @@ def usability(cells: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
         for name, seen in (("", taken), ("cost_", taken & cost)):
             columns[f"{route}_{name}w"] = total(x & seen, n * weight)
         columns[f"{route}_var"] = total(x, n * (weight - 1))
-        columns[f"{route}_seen"] = total(x & taken & pl.col("graded") & pl.col(grade), n)
         columns[f"{route}_most"] = pl.when(x).then(weight).otherwise(1.0).max()
+        columns[f"{route}_seen"] = total(x & taken & pl.col("graded") & pl.col(grade), n)
     columns["half_seen"] = total(x & pl.col("graded") & ~pl.col("fast_graded"), n)
     columns["esc_priced"] = total(x & sent & priced_strong, n)
     columns["unpriced"] = total(x & ~pl.col("strong_cost_known"), n)
@@ -97,10 +97,8 @@ def _verdicts() -> list[pl.Expr]:
         (some & honest & (pl.col("esc_priced") >= LEAST_ROWS) & priced & (pl.col("unpriced") > 0)).alias(
             "explored_cost"
         ),
-        pl.when("one_arm")
-        .then(pl.max_horizontal("esc_most", "keep_most"))
-        .otherwise(pl.col("esc_most"))
-        .alias("explored_weight"),
+        # Single answers differ on every request, so none has to be imagined; pairs may all agree.
+        pl.when("one_arm").then(1.0).otherwise(pl.col("esc_most")).alias("explored_weight"),
         reason.alias("exploration_reason"),
     ]
 

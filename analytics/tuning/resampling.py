@@ -28,6 +28,9 @@ _COUNTED = (
     "fast_cost_n", "fast_cost_sum", "strong_cost_n", "strong_cost_sum",
 )  # fmt: skip
 
+_APART = ("one_kept", "one_sent")
+"""Where either answer was served at random one of each stands for a pair."""
+
 Ints = NDArray[np.int64]
 
 
@@ -76,7 +79,7 @@ class Resampled:
 
 def kinds(selection: Selection) -> Kinds:
     """The kinds of requests of a selection."""
-    table = _with_missing(contributions(_split(selection.cells)), selection)
+    table = _with_missing(contributions(_split(selection.cells), selection.regimes), selection)
     # Positions of a slot's first kind, and of a category's first slot.
     slot = pl.struct("task_category", "confidence")
     new = table.select((slot != slot.shift()).fill_null(value=True).alias("new"))["new"]
@@ -86,12 +89,12 @@ def kinds(selection: Selection) -> Kinds:
     ends = [*list(firsts.values())[1:], len(starts)]
     rows_of = table["rows"].cast(pl.Float64).to_numpy()
     one = np.maximum(rows_of, 1.0)
-    columns = {name: table[name].cast(pl.Float64).to_numpy() for name in CONTRIBUTIONS}
+    columns = {name: table[name].cast(pl.Float64).to_numpy() for name in (*CONTRIBUTIONS, *_APART)}
     total = float(rows_of.sum())
     predictive = selection.policy_kind == "predictive"
     return Kinds(
         share=rows_of / max(total, 1.0),
-        means={name: columns[name] / one for name in _COUNTED},
+        means={name: columns[name] / one for name in (*_COUNTED, *_APART)},
         starts=starts,
         slots={name: slice(first, end) for (name, first), end in zip(firsts.items(), ends, strict=True)},
         grade_noise=np.add.reduceat(_grade_noise(columns), starts, axis=1) / max(total, 1.0),
@@ -129,9 +132,14 @@ def resamples(
 
 
 def _split(cells: pl.DataFrame) -> pl.DataFrame:
-    """Cells over all folds, those with grades of 0 and 1 only split by what was right."""
-    keys = [key for key in cells.columns if key in KEYS and key != "fold"]
-    whole = cells.group_by(keys).agg(pl.col(SUMS).sum()).with_columns(fold=pl.lit(0))
+    """Cells over all folds, those with grades of 0 and 1 only split by what was right.
+
+    Where requests were routed at random folds stay: what is predicted of a request comes from other ones.
+    """
+    random = pl.col("propensity").is_not_null()
+    cells = cells.with_columns(pl.when(random).then(pl.col("fold")).otherwise(0).alias("fold"))
+    keys = [key for key in cells.columns if key in KEYS]
+    whole = cells.group_by(keys).agg(pl.col(SUMS).sum())
     fast, strong, both = (pl.col(name) for name in ("fast_correct_sum", "strong_correct_sum", "correct_x"))
     graded = pl.col("fast_graded") & pl.col("strong_graded")
     binary = (fast - pl.col("fast_correct_sq")).abs() + (strong - pl.col("strong_correct_sq")).abs() < 1e-6  # noqa: PLR2004 - rounding
@@ -168,9 +176,10 @@ def _with_missing(rows: pl.DataFrame, selection: Selection) -> pl.DataFrame:
     names = pl.DataFrame({"task_category": selection.categories}, schema={"task_category": pl.String})
     empty = names.with_columns(
         pl.lit(None, dtype=pl.Float64).alias("confidence"),
-        *(pl.lit(0.0).alias(name) for name in CONTRIBUTIONS),
+        *(pl.lit(0.0).alias(name) for name in (*CONTRIBUTIONS, *_APART)),
     )
-    kept = rows.with_columns(pl.col(CONTRIBUTIONS).cast(pl.Float64))
+    absent = [pl.lit(0.0).alias(name) for name in _APART if name not in rows.columns]
+    kept = rows.with_columns(pl.col(CONTRIBUTIONS).cast(pl.Float64), *absent)
     # Numbers are drawn kind by kind, so that their order is part of the seed.
     every = pl.concat([empty, kept.select(empty.columns)])
     return every.sort("task_category", "confidence", *CONTRIBUTIONS, nulls_last=False)
@@ -290,4 +299,5 @@ def _options(selection: Selection, totals: dict[str, Floats], place: slice) -> R
         rows=rows,
         escalated=escalated,
     )
-    return Resampled(sums, at["pairs"].sum(axis=1))
+    apart = np.minimum(at["one_kept"].sum(axis=1), at["one_sent"].sum(axis=1))
+    return Resampled(sums, at["pairs"].sum(axis=1) + apart)

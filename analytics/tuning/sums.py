@@ -230,6 +230,30 @@ def control_sums(at: Levels, name: str) -> Sums:
     return withheld(sums, estimable(sums.n, *(whole(column) for column in weights)))
 
 
+def oracle_sums(at: Levels) -> Sums:
+    """Totals of the right choice for every request: escalate exactly where the strong answer is better."""
+
+    def whole(*names: str) -> Floats:
+        return np.array([sum(at.everywhere(name) for name in names)])
+
+    unknown = np.full(1, np.nan)
+    # Two answers that were never seen together, or too few of them, do not say which is better.
+    apart = ("oracle_gap",) if "oracle_gap" in at.columns else ()
+    silent = 0.0 if estimable_at(at)[-1] else at.everywhere("n")
+    return Sums(
+        n=whole("n"),
+        total=whole("keep_sum", "oracle_sum"),
+        squares=unknown,
+        gap=whole("keep_gap", "esc_gap", *apart) + silent,
+        cost_n=whole("oracle_cost_n"),
+        cost=whole("oracle_cost_sum"),
+        cost_squares=unknown,
+        cost_gap=whole("esc_cost_gap"),
+        rows=whole("rows"),
+        escalated=unknown,
+    )
+
+
 def accuracy_band(sums: Sums, *, inflation: float = 1.0, level: float = LEVEL) -> dict[str, Floats]:
     """Accuracy with its interval; where outcomes are unknown, bounds instead of a value.
 

@@ -2,8 +2,9 @@
 
 import polars as pl
 
-_SUMS = ("keep_sum", "keep_gap", "esc_sum", "esc_gap", "gain_sum", "oracle_sum")
-_SQUARES = ("keep_sq", "esc_sq", "gain_sq")
+_SUMS = ("keep_sum", "keep_gap", "esc_sum", "esc_gap", "gain_sum", "oracle_sum", "esc_floor",
+         "keep_ceiling", "keep_w", "esc_w", "oracle_gap")  # fmt: skip
+_SQUARES = ("keep_sq", "esc_sq", "gain_sq", "keep_w2", "esc_w2", "keep_reach", "esc_reach")
 
 
 def graded_by_traffic(rows: pl.DataFrame) -> pl.DataFrame:
@@ -26,6 +27,6 @@ def graded_by_traffic(rows: pl.DataFrame) -> pl.DataFrame:
     table = pl.DataFrame({"task_category": sizes["task_category"], "factor": factor})
     scaled = rows.join(table, on="task_category", how="left").with_columns(pl.col("factor").fill_null(1.0))
     return scaled.with_columns(
-        *(pl.col(name) * pl.col("factor") for name in _SUMS),
-        *(pl.col(name) * pl.col("factor") ** 2 for name in _SQUARES),
+        *(pl.col(name) * pl.col("factor") for name in _SUMS if name in rows.columns),
+        *(pl.col(name) * pl.col("factor") ** 2 for name in _SQUARES if name in rows.columns),
     ).drop("factor")

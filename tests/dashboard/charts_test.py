@@ -3,7 +3,7 @@ import pytest
 
 from analytics.estimate import Estimate, undefined
 from analytics.tuning.curve import Curve, Point
-from dashboard import goal_words, look
+from dashboard import goal_words, look, words
 from dashboard.candidates import candidates, position
 from dashboard.charts import plane, thresholds
 from dashboard.charts.candidate_axis import axis, plateau, thinned
@@ -191,3 +191,32 @@ def test_a_goal_survives_its_way_through_a_link(key):
 def test_a_broken_link_falls_back_to_the_default_goal(text):
     assert goal_words.parsed("budget", text) == goal_words.DEFAULTS["budget"]
     assert goal_words.parsed("goal", text) == "non-inferior"
+
+
+def test_what_a_cascade_cannot_tell_is_drawn_in_two_tints_and_said(tmp_path):
+    from decisions import log_of  # noqa: PLC0415 - one test alone needs a log
+
+    from analytics.tuning.curve import curve as curve_of  # noqa: PLC0415
+    from analytics.tuning.log import select  # noqa: PLC0415
+    from dashboard.threshold_box import _not_told  # noqa: PLC0415
+
+    rows = {
+        "confidence": [0.9, 0.8, 0.3, 0.2],
+        "fast_correct": [1, 1, 1, 0],
+        "strong_correct": [None, None, 0, 1],
+        "fast_cost_usd": [0.001] * 4,
+        "strong_cost_usd": [None, None, 0.01, 0.03],
+        "escalated": [False, False, True, True],
+    }
+    got = curve_of(select(log_of(rows, tmp_path)))
+    found = candidates(got)
+    # at .9 one kept request is escalated whose strong answer is unknown; its fast one is right
+    assert found[-2].bounds == pytest.approx((0.5, 0.75))
+    assert found[-2].tighter == pytest.approx((0.75, 0.75))
+    assert found[-2].cost_bounds == pytest.approx((0.011, 0.0185))
+    drawn = [trace for trace in thresholds.panels(found, chosen=0).data if trace.fill == "toself"]
+    tints = [trace for trace in drawn if trace.fillcolor == look.band(look.NEUTRAL)]
+    assert {trace.yaxis or "y" for trace in tints} == {"y", "y2"}
+    said = _not_told(got).replace(words.NBSP, " ")
+    assert "here it was worse in 1 of 2 requests" in said
+    assert "ask the strong model as well for a random share of the kept requests" in said

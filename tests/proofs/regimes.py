@@ -85,6 +85,8 @@ def _figures(regime: str, tally: Tally, logs: int) -> Iterator[Figure]:
     for kind in dict.fromkeys(kind for kind, _ in tally.seen):
         # A threshold whose figure few logs give is no fair count of them.
         places = [place for (name, place), seen in tally.seen.items() if name == kind and 2 * seen >= logs]
+        if not places:
+            continue
         shares = [tally.held[kind, place] / tally.seen[kind, place] for place in places]
         bounds = "bounds" in kind
         mean = float(np.mean(shares))
