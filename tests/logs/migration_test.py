@@ -7,7 +7,10 @@ import pytest
 from first_layout import FIRST
 from stores import rows
 
+from analytics.logs.intake import load
+from analytics.logs.meaning.answers import Answers
 from analytics.logs.store import Store
+from analytics.tuning.log import read_log
 
 
 def test_a_database_of_the_first_layout_is_brought_up_to_date_with_every_row(tmp_path):
@@ -54,3 +57,23 @@ def test_a_migration_that_fails_leaves_the_old_database(tmp_path, monkeypatch):
         assert old.execute("SELECT count(*) FROM decisions").fetchone() == (4,)
     with Store.open(path) as store:
         assert store.datasets()["requests"].to_list() == [1, 0, 3]
+
+
+def test_a_database_of_the_third_layout_learns_of_drawn_grades(tmp_path):
+    """Layout 3 had no ``grade_probability``; its datasets stay as they are and every question works."""
+    path = tmp_path / "logs.duckdb"
+    log = tmp_path / "log.csv"
+    lines = [f"r{i},law,small,big,{i % 10 / 10},{int(i % 3 > 0)},{int(i % 7 > 0)}" for i in range(200)]
+    header = "request_id,task_category,fast_model,strong_model,confidence,fast_correct,strong_correct"
+    log.write_text("\n".join([header, *lines]))
+    with Store.open(path) as store:
+        load(store, "log", [log], Answers())
+        before = read_log(store, "log").cells
+    with duckdb.connect(path) as old:
+        for form in ("decisions", "calls"):
+            old.execute(f"ALTER TABLE {form} DROP COLUMN grade_probability")
+        old.execute("UPDATE meta SET value = '3' WHERE name = 'layout'")
+    with Store.open(path) as store:
+        after = read_log(store, "log").cells
+    keys = ["fold", "confidence", "fast_graded"]
+    assert after.sort(keys).equals(before.sort(keys))

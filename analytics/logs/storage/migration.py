@@ -2,7 +2,8 @@
 
 Version 1 had one table of decisions and one of calls for all datasets; from version 2 on each dataset has
 its own (``tables``). Version 3 keeps prices set by hand for all datasets; before, each file had those that
-were given with it. ``meta`` says the version; version 1 had no such table.
+were given with it. Version 4 knows with which probability a grade was drawn. ``meta`` says the version; version 1
+had no such table.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ from analytics.errors import TiertuneError
 from analytics.logs.schema import TABLES, Form
 from analytics.logs.storage import overrides, tables
 
-VERSION = 3
+VERSION = 4
 
 _LEDGERS = (
     "CREATE SEQUENCE IF NOT EXISTS versions",
@@ -63,14 +64,14 @@ def prepared(connection: duckdb.DuckDBPyConnection) -> int | None:
     try:
         if found == 1:
             _from_first(connection)
-        if found is not None:
+        if found is not None and found <= 2:  # noqa: PLR2004 - before prices by hand
             connection.execute("ALTER TABLE datasets ADD COLUMN pricing VARCHAR")
         for statement in _LEDGERS:
             connection.execute(statement)
         tables.create_templates(connection)
         if found == 1:
             _move_rows(connection)
-        if found == 2:  # noqa: PLR2004 - the version before
+        if found == 2:  # noqa: PLR2004 - prices were given with files
             _keep_prices(connection)
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('layout', ?)", [str(VERSION)])
         connection.execute("COMMIT")
