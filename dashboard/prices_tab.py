@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 NO_COSTS = "This log has no costs, so prices change nothing: policies are compared by share escalated."
 WORTH_READ = (
-    "Each choice is the best one if a further correct answer is worth between the two amounts: below, a "
-    "cheaper choice buys nearly as much; above, a more accurate one pays. *Never the best* lies below the "
-    "frontier of all rows at every value, which a pick on a part of them can."
+    "The choice is the best one if a correct answer is worth more than the last one that it buys costs and "
+    "less than the next one would. Where no value does that, another choice lies above the line between its "
+    "neighbours: certainty has its price, and a pick on a part of the log can miss the frontier of all of it."
 )
 MOVES_READ = (
     "The same goal tuned again as if every strong call cost so much more or less, all other things equal. "
@@ -27,8 +27,8 @@ MOVES_READ = (
 
 
 WORTH: dict[str, Any] = {
-    "category": pl.String, "choice": pl.String, "low_usd": pl.Float64, "high_usd": pl.Float64,
-    "note": pl.String,
+    "category": pl.String, "choice": pl.String, "last_usd": pl.Float64, "next_usd": pl.Float64,
+    "best": pl.String,
 }  # fmt: skip
 
 
@@ -49,16 +49,16 @@ def prices_tab(goal: "Goal", tuning: "Tuning") -> None:
             f"The dearest additional correct answer that this policy buys costs {dearest}, which is what it "
             "says an error is worth."
         )
-    components.section("What a correct answer must be worth")
+    components.section("What a further correct answer costs")
     frame = worth_frame(worth, tuning)
     components.table(
         frame,
         {
             "category": components.text_column("Category", 180),
             "choice": components.text_column("Recommended", 130, right=True),
-            "low_usd": components.money_column("At least", 130, frame["low_usd"]),
-            "high_usd": components.money_column("At most", 130, frame["high_usd"]),
-            "note": components.text_column("", 160),
+            "last_usd": components.money_column("The last one costs", 150, frame["last_usd"]),
+            "next_usd": components.money_column("The next would cost", 150, frame["next_usd"]),
+            "best": components.text_column("Best at", 190, right=True),
         },
         key="worth",
         alt="For which value of a correct answer each category's choice is the best one.",
@@ -81,14 +81,14 @@ def prices_tab(goal: "Goal", tuning: "Tuning") -> None:
 
 
 def worth_frame(worth: "Sequence[Worth]", tuning: "Tuning") -> pl.DataFrame:
-    """``category``, ``choice`` (text), ``low_usd``, ``high_usd`` (null without a limit) and ``note``."""
+    """``category``, ``choice`` (text), ``last_usd`` and ``next_usd`` (null without one), ``best`` (text)."""
     records: list[dict[str, Any]] = [
         {
             "category": item.task_category,
             "choice": _rule(tuning.policy, item.task_category),
-            "low_usd": item.low_usd,
-            "high_usd": item.high_usd,
-            "note": None if item.on_frontier else "Never the best",
+            "last_usd": item.last_usd,
+            "next_usd": item.next_usd,
+            "best": _best(item),
         }
         for item in worth
     ]
@@ -109,6 +109,19 @@ def moves_frame(moves: "Sequence[Repriced]", tuning: "Tuning") -> pl.DataFrame:
         rules = [_rule(item.policy, name) for name in names]
         columns[_column(item)] = [saved, words.verdict(verdict).word, *rules]
     return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+
+
+def _best(item: "Worth") -> str:
+    """For which values of a correct answer the choice is the best one."""
+    if not item.best:
+        return "no value"
+    low = None if item.last_usd is None else words.money(item.last_usd)
+    high = None if item.next_usd is None else words.money(item.next_usd)
+    if low is None and high is None:
+        return "any value"
+    if low is None:
+        return f"up to {high}"
+    return f"{low} or more" if high is None else f"{low} to {high}"
 
 
 def _column(item: "Repriced") -> str:

@@ -79,13 +79,13 @@ def _prices(chosen: View, goal: Goal) -> list[Repriced]:
 
 
 def worth(goal: Goal) -> list[Worth]:
-    """What a correct answer must be worth for each category's choice; empty without costs."""
+    """What correct answers cost around each category's choice; empty without costs."""
     return _worth(state.required(), goal)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _worth(chosen: View, goal: Goal) -> list[Worth]:
-    return worths(state.selection_of(chosen), goal, state.tuning_of(chosen, goal).policy)
+    return worths(state.selection_of(chosen), state.tuning_of(chosen, goal).policy)
 
 
 def regressions() -> list[Regressions]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from analytics.tuning.regressions import Regressions
 
-SHOWN = 50
+SHOWN, HEIGHT = 50, 400
 NONE = "No request has both answers graded, so nobody knows what escalation mended or made worse."
 READ = (
     "*Mended*: only the strong answer is right. *Made worse*: only the fast answer is right. p is that of "
@@ -63,7 +63,7 @@ def worse_tab(category: str) -> None:
     st.dataframe(
         rows.select(known).head(SHOWN),
         hide_index=True,
-        height="content",
+        height=HEIGHT,
         key="worsened-rows",
         column_config={"confidence": st.column_config.NumberColumn(format="%.3f")},
     )

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from analytics.errors import TiertuneError
 from analytics.estimate import Floats
 from analytics.policy import Goal, ThresholdPolicy
-from analytics.tuning.candidates import blocked, candidates, grid
+from analytics.tuning.candidates import every_option, grid, possible, settled
 from analytics.tuning.certificate import certification, certified_pick
-from analytics.tuning.frontier import hull
 from analytics.tuning.identification import contributions
 from analytics.tuning.log import Selection
 from analytics.tuning.picking import bare_policy, pick
-from analytics.tuning.policy_sums import everywhere, policy_sums, rule_of
-from analytics.tuning.sums import levels_by_category
+from analytics.tuning.policy_sums import covered_categories, everywhere, policy_sums, rule_of
+from analytics.tuning.sums import Sums, levels_by_category
 
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
@@ -53,19 +53,19 @@ class Repriced:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """What a correct answer must be worth for a category's choice to be the best one.
+    """What correct answers cost around a category's choice.
 
     Attributes:
         task_category: The category.
-        low_usd: Below this a cheaper choice is better; None where there is none.
-        high_usd: Above this a more accurate choice is better; None where there is none.
-        on_frontier: Whether any value makes the choice the best one.
+        last_usd: Most that a correct answer costs which a cheaper choice would give up; None where none is.
+        next_usd: Least that one more correct answer costs; 0 where a choice is no dearer; None where none is.
+        best: Whether some value of a correct answer makes the choice the best one: any between the two.
     """
 
     task_category: str
-    low_usd: float | None
-    high_usd: float | None
-    on_frontier: bool
+    last_usd: float | None
+    next_usd: float | None
+    best: bool
 
 
 def with_prices(selection: Selection, *, strong: float = 1.0, fast: float = 1.0) -> Selection:
@@ -106,8 +106,9 @@ def _repriced(selection: Selection, goal: Goal, factor: float) -> Repriced:
 
 
 def _saved(selection: Selection, policy: ThresholdPolicy) -> float | None:
+    covered = covered_categories(selection, policy)
     ours, strong = (
-        policy_sums(selection, item, covered=selection.categories).of(None)
+        policy_sums(selection, item, covered=covered).of(None)
         for item in (policy, everywhere(selection, "strong_only"))
     )
     cost, most = float(ours.cost[0]), float(strong.cost[0])
@@ -115,41 +116,44 @@ def _saved(selection: Selection, policy: ThresholdPolicy) -> float | None:
     return 1 - cost / most if known else None
 
 
-def _position(levels: Floats, threshold: float | None) -> int:
-    """Number of the smallest confidence that a threshold keeps."""
-    return -1 if threshold is None else int(np.searchsorted(levels, threshold, side="left"))
-
-
-def worths(selection: Selection, goal: Goal, policy: ThresholdPolicy) -> list[Worth]:
-    """For which values of a correct answer each category's choice is the best one, from all rows.
+def worths(selection: Selection, policy: ThresholdPolicy) -> list[Worth]:
+    """What correct answers cost around each category's choice, from all rows.
 
     Args:
         selection: The rows in question.
-        goal: What was tuned for; only its latency limit and reference count here.
         policy: The policy, whose thresholds may lie anywhere in their intervals.
+
+    Returns:
+        One per category whose routes the log identifies; empty without costs.
     """
-    at = grid(selection, replace(goal, name="value", value_usd=goal.value_usd or 1.0), folds=None)
-    if not at.costs_known:
-        return []
+    at = grid(selection, Goal(name="value"), folds=None)
     found = []
-    for name in selection.categories:
+    for name in selection.categories if at.costs_known else ():
+        levels = at.all_rows[name]
+        options = every_option(levels, levels.confidence, selection)
+        known = possible(at, name, options)
         route, threshold, _ = rule_of(policy, name)
-        item = None if blocked(at, name) else candidates(at, name)
-        if item is None or isinstance(item, str):
-            continue
-        levels = at.all_rows[name].confidence
-        places = [
-            place
-            for place, (other, index) in enumerate(zip(item.route, item.index, strict=True))
-            if other == route and (other != "cascade" or index == _position(levels, threshold))
-        ]
-        vertices = hull(item.cost, item.correct).tolist()
-        if not places or places[0] not in vertices:
-            found.append(Worth(name, None, None, on_frontier=False))
-            continue
-        prices = np.diff(item.cost[vertices]) / np.diff(item.correct[vertices])
-        step = vertices.index(places[0])
-        low = float(prices[step - 1]) if step > 0 else None
-        high = float(prices[step]) if step < prices.size else None
-        found.append(Worth(name, low, high, on_frontier=True))
+        place = _place(levels.confidence, route, threshold)
+        known[place] |= options.gap[place] == 0 and options.cost_gap[place] == 0
+        if known[place] and known.sum() > 1:
+            found.append(_worth(name, options, known, place))
     return found
+
+
+def _place(confidence: Floats, route: str, threshold: float | None) -> int:
+    """Position of a rule among the options: fast only, every threshold, escalate all, strong only."""
+    if route != "cascade" or threshold is None:
+        return 0 if route == "fast_only" else confidence.size + 2
+    return 1 + int(np.searchsorted(confidence, threshold, side="left"))
+
+
+def _worth(name: str, options: Sums, known: npt.NDArray[np.bool_], place: int) -> Worth:
+    traffic = float(options.rows[0] / max(options.n[0], 1.0))
+    cost, correct = settled(options.cost), settled(options.total * traffic)
+    more, extra = correct[known] - correct[place], cost[known] - cost[place]
+    up, down = more > 0, (more < 0) & (extra < 0)
+    following = max(float((extra[up] / more[up]).min()), 0.0) if up.any() else None
+    last = float((extra[down] / more[down]).max()) if down.any() else None
+    free = bool(((more >= 0) & (extra < 0)).any())
+    best = not free and (last is None or following is None or last <= following)
+    return Worth(name, last, following, best)

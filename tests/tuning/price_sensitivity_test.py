@@ -8,6 +8,7 @@ from analytics.policy import Goal
 from analytics.tuning.curve import curve
 from analytics.tuning.log import select
 from analytics.tuning.picking import bare_policy, pick
+from analytics.tuning.policy_sums import everywhere
 from analytics.tuning.price_sensitivity import price_sensitivity, with_prices, worths
 
 
@@ -62,14 +63,31 @@ def test_a_choice_is_the_best_one_between_two_values_of_a_correct_answer(tmp_pat
     }
     selection = select(log_of(table, tmp_path))
     goal = Goal(name="value", value_usd=0.05)
-    (worth,) = worths(selection, goal, bare_policy(selection, pick(selection, goal, folds=None)))
-    assert worth.on_frontier
-    assert worth.low_usd == pytest.approx(2 / 80)
-    assert worth.high_usd == pytest.approx(2 / 20)
+    (worth,) = worths(selection, bare_policy(selection, pick(selection, goal, folds=None)))
+    assert worth.best
+    assert worth.last_usd == pytest.approx(2 / 80)
+    assert worth.next_usd == pytest.approx(2 / 20)
+
+
+def test_a_choice_that_another_one_beats_is_the_best_at_no_value(tmp_path):
+    """As above, but the middle level is dear: always strong pays for every fast answer that is right."""
+    n = 100
+    table = {
+        "confidence": [0.1] * n + [0.9] * n,
+        "fast_correct": [0] * n + [1] * n,
+        "strong_correct": [1] * n + [1] * 80 + [0] * 20,
+        "fast_cost_usd": [0.0] * 2 * n,
+        "strong_cost_usd": [0.02] * 2 * n,
+    }
+    selection = select(log_of(table, tmp_path))
+    (worth,) = worths(selection, everywhere(selection, "strong_only"))
+    assert not worth.best
+    # Keeping the confident ones is cheaper and gets 20 more right.
+    assert worth.next_usd == 0.0
 
 
 def test_a_log_without_costs_has_no_worth(tmp_path):
     table = {key: value for key, value in rows().items() if not key.endswith("usd")}
     selection = select(log_of(table, tmp_path))
     goal = Goal(margin=0.02)
-    assert worths(selection, goal, bare_policy(selection, pick(selection, goal))) == []
+    assert worths(selection, bare_policy(selection, pick(selection, goal))) == []

@@ -2,8 +2,8 @@
 
 Version 1 had one table of decisions and one of calls for all datasets; from version 2 on each dataset has
 its own (``tables``). Version 3 keeps prices set by hand for all datasets; before, each file had those that
-were given with it. Version 4 knows with which probability a grade was drawn. ``meta`` says the version; version 1
-had no such table.
+were given with it. Version 4 knows with which probability a grade was drawn. ``meta`` says the
+version; version 1 had no such table.
 """
 
 import contextlib
