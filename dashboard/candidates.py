@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from analytics.estimate import Estimate, undefined
 from analytics.measure.verdicts import difference
+from analytics.tuning.baselines import random_point
 from dashboard import words
 
 if TYPE_CHECKING:
@@ -46,6 +47,39 @@ class Candidate:
     bounds: tuple[float, float] | None = None
     tighter: tuple[float, float] | None = None
     cost_bounds: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What costs the same or knows better than each candidate.
+
+    Attributes:
+        random: Accuracy of escalating at random for each candidate's cost; None where unknown.
+        fast: Accuracy of never escalating.
+        oracle: Accuracy of the right choice for every request, which no router reaches.
+    """
+
+    random: "list[float | None]"
+    fast: float | None
+    oracle: float | None
+
+
+def controls(curve: "Curve", choices: "Sequence[Candidate]") -> Controls:
+    """The permanent controls of a curve, beside its candidates."""
+    found = [
+        random_point(
+            curve.fast_only,
+            curve.strong_only,
+            cost=choice.cost_per_request_usd.value,
+            kind=curve.policy_kind,
+        )
+        for choice in choices
+    ]
+    return Controls(
+        [None if item is None else item[1] for item in found],
+        curve.fast_only.accuracy.value,
+        curve.oracle.accuracy.value,
+    )
 
 
 def candidates(curve: "Curve") -> "list[Candidate]":

@@ -22,9 +22,9 @@ def overview_answer(tuning: "Tuning") -> str:
     saved = None if against is None else against.saved
     text = f":primary[**Escalating {words.percent(escalated, digits=0)} of requests**]"
     if accuracy is None or accuracy.value is None:
-        text += f" is recommended; how far it is from {_reference(tuning)} is unknown"
+        text += f" is recommended; how far it is from {reference(tuning)} is unknown"
     else:
-        text += f" {_distance(accuracy, _reference(tuning))}"
+        text += f" {_distance(accuracy, reference(tuning))}"
     if saved is not None and saved.value is not None:
         text += f" and {_costs(saved.value, saved.low, saved.high)}"
     missed = "On held-out requests this policy misses the goal. " if tuning.reaches_goal is False else ""
@@ -42,7 +42,7 @@ def promised(tuning: "Tuning") -> str:
         what = f"accuracy of at least {words.percent(goal.min_accuracy)}"
     else:
         margin = (goal.margin or 0.0) * words.POINT
-        what = f"at most {margin:g}{words.NBSP}point{'' if margin == 1 else 's'} below {_reference(tuning)}"
+        what = f"at most {margin:g}{words.NBSP}point{'' if margin == 1 else 's'} below {reference(tuning)}"
     where = " in every certified category" if goal.scope == "category" else ""
     return f":green[**Certified at {level}**]: {what}{where}"
 
@@ -53,7 +53,8 @@ def _against(tuning: "Tuning") -> "Estimate | None":
     return None if found is None else found.saved
 
 
-def _reference(tuning: "Tuning") -> str:
+def reference(tuning: "Tuning") -> str:
+    """What the policy is compared with, in words."""
     return "always strong" if tuning.reference == "strong" else "the policy in force"
 
 

@@ -7,7 +7,7 @@ from analytics.tuning.goals import Tuning
 from analytics.tuning.plateau import Plateau
 from dashboard import candidates as choices_of
 from dashboard import components, honesty, reasons, state, studies, words
-from dashboard.candidates import Candidate
+from dashboard.candidates import Candidate, Controls
 from dashboard.charts import thresholds
 
 SLIDER = "t"
@@ -34,6 +34,7 @@ def threshold_box(curve: Curve, tuning: Tuning | None, *, margin: float = ONE_PO
         _head(curve, name, entry.verdict if entry is not None else None)
         chosen = _slider(choices, default, token=f"{name}|{choices[default].label}")
         _cards(choices[chosen])
+        beside = choices_of.controls(curve, choices)
         field = studies.plateau(name, choices_of.point_row(curve, choices, chosen))
         components.bare_chart(
             thresholds.panels(
@@ -42,11 +43,14 @@ def threshold_box(curve: Curve, tuning: Tuning | None, *, margin: float = ONE_PO
                 in_force=in_force,
                 margin=margin,
                 alike=choices_of.alike(curve, choices, field),
+                random=beside.random,
             ),
             key="panels",
             alt=thresholds.described(choices, chosen),
         )
     components.caption(_reading(curve, choices[chosen], field, margin=margin, recommended=chosen == picked))
+    if said := _beside(beside, chosen):
+        components.caption(said)
     if entry is not None and entry.reason:
         components.caption(words.plain(entry.reason, limit=300))
 
@@ -124,6 +128,22 @@ def _reading(
         " These figures are about all rows; the table below has those of the policy." if recommended else ""
     )
     return first + field + rows + _missing(curve, choice) + _not_told(curve)
+
+
+def _beside(beside: Controls, chosen: int) -> str:
+    """The permanent controls in figures, beside the chosen candidate."""
+    known = [
+        (name, value)
+        for name, value in (
+            ("always fast", beside.fast),
+            ("escalating at random for the same cost (dotted)", beside.random[chosen]),
+            ("the oracle, which no router reaches,", beside.oracle),
+        )
+        if value is not None
+    ]
+    if not known:
+        return ""
+    return f"Beside it: {words.joined([f'{name} {words.percent(value)}' for name, value in known])}."
 
 
 def _not_told(curve: Curve) -> str:

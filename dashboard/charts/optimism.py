@@ -31,11 +31,10 @@ def meter(tuning: "Tuning") -> "go.Figure":
     """Two panels, accuracy and dollars: a dumbbell from the claim on its own rows to the worth on others."""
     names = [name for name in NAMES if tuning.optimism.get(name)]
     figure = look.base(HEIGHT)
-    reference = "always strong" if tuning.reference == "strong" else "in force"
     saves = any(_value(tuning, name, SAVED) for name in names)
     panels = (
         ("accuracy", "x", DOMAINS[0], "Accuracy"),
-        (SAVED, "x2", DOMAINS[1], f"Saved per {words.count(REQUESTS)} requests, vs {reference}")
+        (SAVED, "x2", DOMAINS[1], f"Saved per {words.count(REQUESTS)}")
         if saves
         else ("cost_per_request_usd", "x2", DOMAINS[1], "Cost per request"),
     )

@@ -39,6 +39,7 @@ def panels(
     in_force: int | None = None,
     margin: float = 0.01,
     alike: "Sequence[int] | None" = None,
+    random: "Sequence[float | None]" = (),
 ) -> "go.Figure":
     """The three panels with the chosen rule, the rule in force, the plateau and what the log cannot tell.
 
@@ -48,6 +49,7 @@ def panels(
         in_force: Index of the policy in force; None where unknown.
         margin: Half height of the plateau, a share of 1, where ``alike`` is not known.
         alike: Indices of the candidates whose accuracy cannot be told from the chosen one's.
+        random: Accuracy of escalating at random for each candidate's cost; empty where unknown.
     """
     figure = look.base(HEIGHT)
     figure.update_layout(margin_t=34 + RULE_LABEL_PX - 8)
@@ -68,6 +70,8 @@ def panels(
     _line(figure, "cost", x, [choice.cost_per_request_usd for choice in shown], labels)
     _line(figure, "share", x, [choice.escalation_rate for choice in shown], labels)
     cannot_tell.fields(figure, choices, places, drawn, cost_axis=PANELS["cost"][0])
+    if random:
+        _random(figure, x, [random[index] for index in drawn])
     _strong(figure, choices[-1], places)
     _rules(figure, choices, places, chosen=chosen, in_force=in_force)
     _axes(figure, choices, places)
@@ -203,6 +207,18 @@ def _strong(figure: "go.Figure", strong: "Candidate", places: Axis) -> None:
             yanchor="bottom",
             font={"size": look.TICK_SIZE, "color": look.INK},
         )
+
+
+def _random(figure: "go.Figure", x: "Sequence[float]", accuracy: "Sequence[float | None]") -> None:
+    """What the same money buys when requests are escalated at random."""
+    figure.add_scatter(
+        x=x,
+        y=accuracy,
+        mode="lines",
+        connectgaps=False,
+        line={"color": look.NEUTRAL, "width": 1.5, "dash": "dot"},
+        hovertemplate="<b>at random, same cost</b><br>accuracy %{y:.1%}<extra></extra>",
+    )
 
 
 def _rules(

@@ -70,7 +70,10 @@ with table:
 with meter:
     figure, alt = optimism.meter(tuning), optimism.described(tuning)
     components.bare_chart(figure, key="optimism", alt=alt)
-    components.caption(f"{honesty.optimism(tuning)} {optimism.READING}{story.left_out(tuning)}")
+    components.caption(
+        f"{honesty.optimism(tuning)} {optimism.READING} Dollars are saved against {story.reference(tuning)}."
+        f"{story.left_out(tuning)}"
+    )
 if steady.open:
     with steady:
         stability_panel(selection, goal, tuning, category)
