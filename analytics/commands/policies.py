@@ -21,6 +21,7 @@ from analytics.commands.outcome import (
 from analytics.estimate import LEVEL
 from analytics.logs.reading.staging import shown as safe
 from analytics.logs.schema import REPORT_FOLDS
+from analytics.measure.suspicions import suspicions
 from analytics.policy import Goal, GoalName, ThresholdPolicy
 from analytics.tuning import halves
 from analytics.tuning.baselines import baselines, control_points
@@ -116,7 +117,11 @@ def tuned(options: argparse.Namespace) -> Outcome:
         form: Literal["json", "yaml"] = "json" if options.out.suffix.lower() == ".json" else "yaml"
         writing.write(options.out, policy_file.dumps(tuning.policy, format=form))
         text += f"\n\nWrote {options.out}"
-    return Outcome(machine_output.tune_document(tuning), text, (*log.notes, *tuning.notes))
+    wrong = []
+    for item in suspicions(selection):
+        where = f" in {', '.join(item.categories)}" if item.categories else ""
+        wrong.append(f"{item.title}{where}. {item.body}")
+    return Outcome(machine_output.tune_document(tuning), text, (*log.notes, *wrong, *tuning.notes))
 
 
 def evaluated(options: argparse.Namespace) -> Outcome:
