@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import polars as pl
 
 from analytics.estimate import Floats
 from analytics.logs.schema import PICK_FOLDS, REPORT_FOLDS
 from analytics.policy import Certificate, Goal, Reference, Route, Verdict
-from analytics.tuning.candidates import LEAST_PAIRS, Grid, blocked, every_option, fast_enough, grid
+from analytics.tuning.candidates import LEAST_PAIRS, Grid, blocked, grid
 from analytics.tuning.graded_pairs import GradedPairs, graded_pairs
 from analytics.tuning.log import Selection
 from analytics.tuning.noninferiority import critical_value
 from analytics.tuning.picking import Choice, Pick, fallback, margin_of
 from analytics.tuning.pooling import POOLED, reason
+from analytics.tuning.walk_ground import allowed, walk_ground
 from analytics.tuning.walks import (
     FAST_ONLY,
     Ground,
@@ -102,7 +102,7 @@ def certification(selection: Selection, goal: Goal) -> Certification:
     obstacle = _obstacle(selection, goal, at, pairs, per_unit=per_unit)
     if obstacle is not None:
         return Certification(None, obstacle, reference=at.reference)
-    ground = _ground(selection, at, pairs)
+    ground = walk_ground(selection, at, pairs)
     clustered = facts.clustered and not per_unit
     walks: dict[str | None, tuple[Walk, ...]] = {}
     if goal.scope == "category":
@@ -167,33 +167,6 @@ def _obstacle(
     return None
 
 
-def _ground(selection: Selection, at: Grid, pairs: GradedPairs) -> Ground:
-    confidences, cost, start = {}, {}, {}
-    known = at.costs_known
-    levels = {name: at.all_rows[name] for name in pairs.anchors}
-    options = {name: every_option(item, item.confidence, selection) for name, item in levels.items()}
-    for sums in options.values():
-        needed = np.delete(sums.cost_gap, -2) if at.reference == "strong" else sums.cost_gap[:1]
-        known &= bool((needed == 0).all())
-    for name, anchor in pairs.anchors.items():
-        values = levels[name].confidence
-        figures = options[name].cost if known else options[name].escalated
-        # Positions are the thresholds, ascending, then keeping none of them, then fast only.
-        none_kept = figures[-1] if anchor is None else figures[-2]
-        confidences[name] = values
-        cost[name] = np.concatenate([figures[1:-2], [none_kept, figures[0]]])
-        start[name] = values.size if anchor is None else int(np.searchsorted(values, anchor, side="left"))
-    requests = selection.rows.filter(pl.col("task_category").is_in(list(pairs.anchors)))
-    return Ground(
-        pairs=pairs,
-        confidences=confidences,
-        cost=cost,
-        start=start,
-        requests=requests.group_by("fold", "confidence").agg(pl.col("rows").sum()),
-        keeps_missing=selection.missing == "keep",
-    )
-
-
 def _test(goal: Goal, share: float, *, clustered: bool) -> Test:
     error = (1 - goal.level) * share
     if goal.name == "non-inferior":
@@ -252,14 +225,14 @@ def _cheapest(
     selection: Selection, at: Grid, ground: Ground, walks: Mapping[str | None, tuple[Walk, ...]]
 ) -> Held | None:
     """The cheapest of all policies that passed; None where none is cheaper than the reference."""
-    allowed = {name: _allowed(at, name, anchor) for name, anchor in ground.pairs.anchors.items()}
+    within = {name: allowed(at, name, anchor) for name, anchor in ground.pairs.anchors.items()}
     choices: dict[str, Choice] = {}
     certificates: dict[str | None, Certificate] = {}
     figures_on: tuple[int, ...] = ()
     reference = sum(float(ground.cost[name][start]) for name, start in ground.start.items())
     saved = 0.0
     for key, several in walks.items():
-        best = _best(ground, several, allowed)
+        best = _best(ground, several, within)
         names = several[0].categories
         if best is None:
             positions = {name: ground.start[name] for name in names}
@@ -283,14 +256,14 @@ def _cheapest(
 
 
 def _best(
-    ground: Ground, walks: tuple[Walk, ...], allowed: Mapping[str, np.ndarray]
+    ground: Ground, walks: tuple[Walk, ...], within: Mapping[str, np.ndarray]
 ) -> tuple[Walk, int, float] | None:
     """Walk, step and saving of the cheapest policy that passed and saves something."""
     best: tuple[Walk, int, float] | None = None
     for walk in walks:
         cost = step_costs(ground, walk)
         for at, name in enumerate(walk.categories):
-            cost = np.where(allowed[name][walk.positions[:, at]], cost, np.inf)
+            cost = np.where(within[name][walk.positions[:, at]], cost, np.inf)
         if walk.passed == 0:
             continue
         passed = cost[: walk.passed]
@@ -309,13 +282,6 @@ def step_costs(ground: Ground, walk: Walk) -> Floats:
     for at, name in enumerate(walk.categories):
         costs = costs + ground.cost[name][walk.positions[:, at]]
     return costs
-
-
-def _allowed(at: Grid, name: str, anchor: float | None) -> np.ndarray:
-    """Which positions keep the limit of latency."""
-    within = fast_enough(at, name)
-    none_kept = within[-1] if anchor is None else within[-2]
-    return np.concatenate([within[1:-2], [none_kept, within[0]]])
 
 
 def _choice(selection: Selection, at: Grid, ground: Ground, name: str, position: int) -> Choice:
