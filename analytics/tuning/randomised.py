@@ -97,8 +97,11 @@ def _verdicts() -> list[pl.Expr]:
         (some & honest & (pl.col("esc_priced") >= LEAST_ROWS) & priced & (pl.col("unpriced") > 0)).alias(
             "explored_cost"
         ),
-        # Single answers differ on every request, so none has to be imagined; pairs may all agree.
-        pl.when("one_arm").then(1.0).otherwise(pl.col("esc_most")).alias("explored_weight"),
+        # Also of single answers: with a few heavy ones all right, one wrong is what their spread cannot see.
+        pl.when("one_arm")
+        .then(pl.max_horizontal("esc_most", "keep_most"))
+        .otherwise("esc_most")
+        .alias("explored_weight"),
         reason.alias("exploration_reason"),
     ]
 

@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from analytics.estimate import Floats
+from analytics.estimate import LEVEL, Floats
 from analytics.logs.schema import DECISIONS, FOLDS
 from analytics.logs.storage.facts import Facts
 from analytics.tuning.bounds import dearest
@@ -26,6 +26,7 @@ from tests.soak.figures import Figure
 
 LOGS, SIZE, CHUNK = 1_000, 2_000, 25
 LEAST_COVERED, MOST_COVERED, LEAST_BOUNDED = 0.93, 0.97, 0.95
+CHANCE_ERRORS = 3.0
 IN_FORCE = 0.6
 
 LEVELS = np.arange(4, 21) / 20
@@ -91,12 +92,16 @@ def _figures(regime: str, tally: Tally, logs: int) -> Iterator[Figure]:
         bounds = "bounds" in kind
         mean = float(np.mean(shares))
         most = 1.0 if "partly" in kind else MOST_COVERED
-        goal = "at least 95%" if bounds else f"at least 93%, at most {most:.0%}"
+        # The worst of several thresholds may be below the goal by what so many logs show by chance.
+        least = LEAST_COVERED - CHANCE_ERRORS * (LEVEL * (1 - LEVEL) / logs) ** 0.5
+        goal = f"at least 93% (the worst {least:.1%}), at most {most:.0%}"
         yield Figure(
             f"{regime} ({REGIMES[regime]}), {logs:,} logs of {SIZE:,}: {kind} that hold the truth",
-            goal,
+            "at least 95%" if bounds else goal,
             f"{mean:.1%} over {len(shares)} thresholds (from {min(shares):.1%} to {max(shares):.1%})",
-            min(shares) >= LEAST_BOUNDED if bounds else LEAST_COVERED <= mean <= most,
+            min(shares) >= LEAST_BOUNDED
+            if bounds
+            else LEAST_COVERED <= mean <= most and min(shares) >= least,
         )
 
 

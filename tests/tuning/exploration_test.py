@@ -252,6 +252,15 @@ def test_the_table_of_weights_is_that_of_the_rows(arm, tmp_path):
             assert row["ips_error"] == pytest.approx(error)
 
 
+@pytest.mark.parametrize("arm", ["both", "one"])
+def test_a_difference_allows_for_one_unseen_error_of_the_largest_weight(arm, tmp_path):
+    """Where all of a few heavy answers are right their spread says nothing of the one that is not."""
+    rows = randomised(600, arm=arm, p=lambda c, _: 0.9 - 0.5 * c)
+    chance = np.where(rows["escalated"], rows["propensity"], 1 - rows["propensity"])
+    most = (1 / chance).max() if arm == "both" else max((1 / chance).max(), (1 / (1 - chance)).max())
+    assert select(log_of(rows, tmp_path)).weights["math"] == pytest.approx(most)
+
+
 def test_no_table_prints_an_estimate_that_few_requests_speak_for(tmp_path):
     """Above 0.6 one in 500 was escalated."""
     rows = randomised(p=lambda c, t0: np.where(c < t0, 0.5, 0.002))
