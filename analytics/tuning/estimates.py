@@ -12,13 +12,15 @@ NO_COSTS = "This log has no costs on the rows that this route needs."
 FEW_COSTS = "Costs are known for less than half of the requests that this route is about."
 NO_GRADES = "This log has no grades."
 NOT_IDENTIFIED = "This log cannot tell: some requests have no outcome on this route."
+CLUSTERED = 1 + 1e-9
+"""Beyond this inflation users widen an interval; below, the order of a sum does."""
 
 
 def accuracy_estimates(sums: Sums, *, inflation: float = 1.0, level: float = LEVEL) -> list[Estimate]:
     """Accuracy under each policy; the interval of bounds stays where there is no value."""
     band = accuracy_band(sums, inflation=inflation, level=level)
     binary = np.abs(sums.squares - sums.total) <= 1e-9 * sums.n
-    clustered = ", clustered" if inflation > 1 else ""
+    clustered = ", clustered" if inflation > CLUSTERED else ""
     found = []
     for n, gap, value, low, high, exact in zip(
         *_lists(sums.n, sums.gap, band["value"], band["low"], band["high"], binary), strict=True
@@ -42,7 +44,7 @@ def accuracy_estimate(sums: Sums, *, inflation: float = 1.0, level: float = LEVE
 def cost_estimates(sums: Sums, *, inflation: float = 1.0, level: float = LEVEL) -> list[Estimate]:
     """Mean cost per request under each policy, USD."""
     band = cost_band(sums, inflation=inflation, level=level)
-    known = "normal, clustered" if inflation > 1 else "normal"
+    known = "normal, clustered" if inflation > CLUSTERED else "normal"
     found = []
     for n, gap, value, low, high in zip(
         *_lists(sums.cost_n, sums.cost_gap, band["value"], band["low"], band["high"]), strict=True
@@ -63,7 +65,7 @@ def cost_estimate(sums: Sums, *, inflation: float = 1.0, level: float = LEVEL) -
 def escalation_estimates(sums: Sums, *, inflation: float = 1.0, level: float = LEVEL) -> list[Estimate]:
     """Share of requests escalated under each policy."""
     lows, highs = wilson_band(sums.escalated / inflation, sums.rows / inflation, level=level)
-    method = "Wilson, clustered" if inflation > 1 else "Wilson"
+    method = "Wilson, clustered" if inflation > CLUSTERED else "Wilson"
     return [
         Estimate(escalated / rows, low, high, int(rows), method, level)
         if rows
