@@ -1,7 +1,6 @@
 """tiertune shadow-plan and tiertune grading-sheet: what they print, write and refuse."""
 
 import csv
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -140,17 +139,17 @@ def test_a_log_without_any_grade_still_shows_what_each_threshold_costs(log: Shel
     assert {point["accuracy"] for point in points} == {None}
 
 
-def test_regressions_are_counted_and_listed(shell: Shell, tmp_path: Path) -> None:
+def test_regressions_are_counted_and_listed(shell: Shell) -> None:
     rows = [
         {"request_id": f"r{place}", "task_category": ("law", "math")[place % 2], "fast_model": "small",
          "strong_model": "big", "confidence": place / 40, "fast_correct": int(place % 4 != 0),
          "strong_correct": int(place % 5 != 1)}
         for place in range(40)
     ]  # fmt: skip
-    pl.DataFrame(rows).write_csv(tmp_path / "log.csv")
-    found = shell("regressions", "log.csv", "--category", "law", "--json").document
+    shell.write("log.csv", pl.DataFrame(rows).write_csv())
+    found = shell.json("regressions", "log.csv", "--category", "law")
     worse = [row for row in rows if row["fast_correct"] > row["strong_correct"]]
     assert found["rows"][0]["worsened"] == len(worse)
     law = {row["request_id"] for row in worse if row["task_category"] == "law"}
     assert {row["request_id"] for row in found["requests"]} == law
-    assert shell("regressions", "log.csv", "--category", "none").status == 2
+    assert "There is no category none" in shell.refused("regressions", "log.csv", "--category", "none")
