@@ -145,19 +145,10 @@ def _uncovered(goal: Goal, pairs: int) -> tuple[Verdict, str]:
 def _obstacle(
     selection: Selection, goal: Goal, at: Grid, pairs: GradedPairs, *, per_unit: bool
 ) -> str | None:
-    facts = selection.log.facts
     if selection.rows["confidence"].null_count() == selection.rows.height:
         return "No request has a confidence, so there is no threshold to test."
     if not pairs.anchors:
-        if per_unit:
-            return (
-                f"Users have several requests, and this log has only {facts.units or 0:,} users (or one of "
-                "them makes more than 5% of the requests), so that only one request of each could count; "
-                "for that every request needs both answers graded."
-            )
-        if at.reference == "strong":
-            return "No category has graded strong answers for the requests that would be kept."
-        return "What the policy in force escalates has no graded strong answers."
+        return _without_pairs(selection, at, per_unit=per_unit)
     if pairs.shift and goal.scope == "overall":
         return (
             f"Grades are shared out over the categories unlike the traffic ({pairs.shift:.0%} of the graded "
@@ -165,6 +156,23 @@ def _obstacle(
             "A promise for each category can."
         )
     return None
+
+
+def _without_pairs(selection: Selection, at: Grid, *, per_unit: bool) -> str:
+    if per_unit:
+        return (
+            f"Users have several requests, and this log has only {selection.log.facts.units or 0:,} users "
+            "(or one of them makes more than 5% of the requests), so that only one request of each could "
+            "count; for that every request needs both answers graded."
+        )
+    if selection.regimes["estimator"].is_in(("exploration_difference", "doubly_robust")).any():
+        return (
+            "Strong answers here come from escalation at random, which estimates allow for by its "
+            "probabilities; a certificate would have to thin such pairs, and none is computed."
+        )
+    if at.reference == "strong":
+        return "No category has graded strong answers for the requests that would be kept."
+    return "What the policy in force escalates has no graded strong answers."
 
 
 def _test(goal: Goal, share: float, *, clustered: bool) -> Test:

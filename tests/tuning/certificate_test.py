@@ -306,6 +306,22 @@ def test_a_log_without_any_confidence_has_no_certificate(tmp_path):
     assert "No request has a confidence" in certification(select(log_of(rows, tmp_path)), Goal()).obstacle
 
 
+def test_escalation_at_random_is_estimated_and_says_why_it_is_not_certified(tmp_path):
+    generator = np.random.default_rng(6)
+    rows = paired(6000, categories=("a",))
+    confidence = np.array(rows["confidence"])
+    chance = np.where(confidence < 0.5, 0.9, 0.3)
+    escalated = generator.random(6000) < chance
+    rows |= {
+        "escalated": escalated,
+        "propensity": np.where(escalated, chance, 1 - chance),
+        "strong_correct": np.where(escalated, rows["strong_correct"], np.nan),
+    }
+    found = certification(select(log_of(rows, tmp_path)), Goal(margin=0.02))
+    assert found.held is None
+    assert "escalation at random" in found.obstacle
+
+
 def test_the_same_log_gives_the_same_certificate(tmp_path):
     first, again = (tune(select(log_of(paired(3000), tmp_path)), Goal(margin=0.02)) for _ in range(2))
     assert first.policy.certificate == again.policy.certificate
