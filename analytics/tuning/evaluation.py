@@ -13,7 +13,7 @@ import polars as pl
 from analytics.estimate import LEVEL, Estimate, Floats, undefined
 from analytics.policy import ThresholdPolicy
 from analytics.tuning.curve import Point, point
-from analytics.tuning.latency import mixed_p95
+from analytics.tuning.latency import RouteBins, p95_of, route_bins
 from analytics.tuning.log import Selection, largest_weight
 from analytics.tuning.policy_sums import (
     by_traffic,
@@ -73,6 +73,7 @@ def evaluate(
     covered: tuple[str, ...] | None = None,
     rows: str = "all",
     level: float = LEVEL,
+    latency: bool = True,
 ) -> Evaluation:
     """The figures of a policy on a log.
 
@@ -83,6 +84,7 @@ def evaluate(
         covered: Categories that the overall figures are about; None for those that the log identifies.
         rows: What to call those rows.
         level: Coverage of the intervals.
+        latency: Whether percentiles of latency are wanted, which take most of the time.
     """
     counted = covered_categories(selection, policy) if covered is None else covered
     sums = policy_sums(selection, policy, folds=folds, covered=counted)
@@ -92,7 +94,7 @@ def evaluate(
             name or "overall",
             sums.of(name),
             threshold=None if name is None else rule_of(policy, name)[1],
-            p95=_p95(selection, policy, counted if name is None else (name,)),
+            p95=_p95(selection, policy, counted if name is None else (name,)) if latency else None,
             level=level,
             spread=sums.spread(name),
         )
@@ -242,4 +244,12 @@ def _jackknife(values: Floats, sums: FoldSums, reason: str, *, level: float) -> 
 
 
 def _p95(selection: Selection, policy: ThresholdPolicy, names: tuple[str, ...]) -> float | None:
-    return mixed_p95([(histograms(selection, (name,)), *rule_of(policy, name)) for name in names])
+    return p95_of([_bins(selection, policy, name) for name in names])
+
+
+def _bins(selection: Selection, policy: ThresholdPolicy, name: str) -> RouteBins:
+    """Latencies of a category under a policy's rule, worked out once."""
+    key = (name, *rule_of(policy, name))
+    if key not in selection.route_bins:
+        selection.route_bins[key] = route_bins(histograms(selection, (name,)), *key[1:])
+    return selection.route_bins[key]

@@ -171,6 +171,10 @@ def p95_by_step(histograms: pl.DataFrame, *, on_missing: str = "escalate") -> Fl
     return by_step
 
 
+RouteBins = tuple[pl.DataFrame, float]
+"""Weights by ``bin`` of the latencies that a rule needs of a category, and how many requests there are."""
+
+
 def mixed_p95(parts: list[tuple[pl.DataFrame, str, float | None, str]]) -> float | None:
     """95th percentile of latency over categories that take different routes, seconds.
 
@@ -181,20 +185,29 @@ def mixed_p95(parts: list[tuple[pl.DataFrame, str, float | None, str]]) -> float
     Returns:
         The middle of the bin; None where less than 95% of the requests have the latency they need.
     """
-    found, rows = [], 0.0
-    for frame, route, threshold, on_missing in parts:
-        counted = pl.col("route") == "rows"
-        rows += float(frame.filter(counted)["weight"].sum())
-        step = 0 if threshold is None else int(np.floor(threshold * STEPS))
-        below = pl.when(pl.col("step") < 0).then(on_missing == "escalate").otherwise(pl.col("step") < step)
-        escalated = pl.lit(value=False) if route == "fast_only" else below
-        wanted = pl.when(escalated).then(pl.lit("escalate")).otherwise(pl.lit("keep"))
-        if route == "strong_only":
-            wanted = pl.lit("strong")
-        found.append(frame.filter(~counted & (pl.col("route") == wanted)))
-    if not found:
+    return p95_of([route_bins(*part) for part in parts])
+
+
+def route_bins(frame: pl.DataFrame, route: str, threshold: float | None, on_missing: str) -> RouteBins:
+    """The latencies of one category under one rule; arguments as ``mixed_p95`` has them."""
+    counted = pl.col("route") == "rows"
+    rows = float(frame.filter(counted)["weight"].sum())
+    step = 0 if threshold is None else int(np.floor(threshold * STEPS))
+    below = pl.when(pl.col("step") < 0).then(on_missing == "escalate").otherwise(pl.col("step") < step)
+    escalated = pl.lit(value=False) if route == "fast_only" else below
+    wanted = pl.when(escalated).then(pl.lit("escalate")).otherwise(pl.lit("keep"))
+    if route == "strong_only":
+        wanted = pl.lit("strong")
+    found = frame.filter(~counted & (pl.col("route") == wanted))
+    return found.group_by("bin").agg(pl.col("weight").sum()), rows
+
+
+def p95_of(parts: list[RouteBins]) -> float | None:
+    """The percentile of several categories together, as ``mixed_p95`` has it."""
+    if not parts:
         return None
-    table = pl.concat(found).group_by("bin").agg(pl.col("weight").sum()).sort("bin")
+    rows = sum(size for _, size in parts)
+    table = pl.concat([bins for bins, _ in parts]).group_by("bin").agg(pl.col("weight").sum()).sort("bin")
     total = float(table["weight"].sum())
     if total == 0 or total < LEAST_COVERED * rows:
         return None

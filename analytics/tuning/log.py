@@ -17,7 +17,7 @@ from analytics.tuning.bounds import dearest
 from analytics.tuning.cells import KEYS, SUMS, UNIT_FIRST, cells
 from analytics.tuning.halves import Holdout, half_time, unit_fold
 from analytics.tuning.identification import GROUP, Missing, contributions, regimes
-from analytics.tuning.latency import latency_cells
+from analytics.tuning.latency import RouteBins, latency_cells
 from analytics.tuning.randomised import explored
 from analytics.tuning.sampled_grades import standing_grades
 from analytics.tuning.sums import Levels, levels_by_category
@@ -80,6 +80,7 @@ class Selection:
         timed: Latency histograms of each category, filled when first asked for.
         p95_by_step: 95th percentile of latency of groups of categories, filled as they are asked for.
         fast_p95: The same for never escalating, requests without a confidence included.
+        route_bins: Latencies of each category under the rules that were asked for, filled as they are.
     """
 
     log: Log
@@ -100,6 +101,7 @@ class Selection:
     timed: dict[str, pl.DataFrame] = field(default_factory=dict)
     p95_by_step: dict[tuple[str, ...], Floats | None] = field(default_factory=dict)
     fast_p95: dict[tuple[str, ...], float | None] = field(default_factory=dict)
+    route_bins: dict[tuple[str, str, float | None, str], RouteBins] = field(default_factory=dict)
 
 
 def read_log(

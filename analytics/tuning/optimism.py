@@ -49,9 +49,11 @@ def optimism(
     other = everywhere(selection, "strong_only") if reference == "strong" else in_force_policy(selection)
     found: dict[str, Scored | None] = dict.fromkeys(("in_sample", "cross_fitted", "held_out", "certified"))
     if bare is not None:
-        held_out = evaluate(selection, bare, folds=REPORT_FOLDS, level=goal.level)
+        held_out = evaluate(selection, bare, folds=REPORT_FOLDS, level=goal.level, latency=False)
         covered = held_out.covered
-        in_sample = evaluate(selection, bare, folds=PICK_FOLDS, covered=covered, level=goal.level)
+        in_sample = evaluate(
+            selection, bare, folds=PICK_FOLDS, covered=covered, level=goal.level, latency=False
+        )
         for name, figures, folds in (
             ("in_sample", in_sample, PICK_FOLDS),
             ("held_out", held_out, REPORT_FOLDS),
