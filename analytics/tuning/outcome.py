@@ -37,7 +37,7 @@ def notes(selection: Selection, goal: Goal, picked: Pick, figures: Evaluation) -
             "allocation is used."
         )
     elif picked.gap is not None:
-        found.append("One shadow price for all categories is exact here: an integer program finds no better.")
+        found.append("One shadow price for all categories is exact here, to a ten-thousandth of the cost.")
     if selection.missing == "exclude":
         found.append("Requests without a confidence are left out.")
     if facts.clustered:

@@ -31,6 +31,7 @@ from analytics.tuning.pooling import POOLED, reason, sparse, with_pooled
 from analytics.tuning.sums import Levels
 
 DEFAULT_MARGIN = 0.01
+WORTH_A_SEARCH = 0.002
 LIMITED = ("non-inferior", "min-accuracy", "budget")
 NEEDS_COSTS = ("budget", "value", "accuracy-per-dollar")
 NEEDED_FIELDS = {
@@ -71,7 +72,8 @@ class Pick:
         price_usd: Shadow price reached, USD per additional correct answer; None where none was paid.
         costs_known: Whether candidates were compared by cost; else by escalations.
         gap: By what the exact allocation beats a single shadow price, a share of the cost (or, within a
-            budget, of the correct answers); None where no exact one was sought or found.
+            budget, of the correct answers); None where no exact one was found, or none was sought because
+            it could not gain 0.2%.
     """
 
     choices: dict[str, Choice]
@@ -209,6 +211,20 @@ def _solved_overall(
     return step.choice, step.price
 
 
+def _tight(goal: Goal, options: Mapping[str, Candidates], *, cost: float, correct: float) -> bool:
+    """Whether no allocation can beat one at a single shadow price by more than is worth a search.
+
+    Between two steps of the joint frontier lies the optimum of the linear relaxation, a bound for all.
+    """
+    path = joint_frontier(options)
+    costs, gains = (np.array([getattr(step, name) for step in path]) for name in ("cost", "correct"))
+    if goal.name == "budget":
+        budget = (goal.budget_usd or 0.0) * sum(item.cost_n for item in options.values())
+        return bool(np.interp(budget, costs, gains) <= correct * (1 + WORTH_A_SEARCH))
+    needed = _needed(goal, options, sum(item.n for item in options.values()))
+    return bool(np.interp(needed, gains, costs) >= cost * (1 - WORTH_A_SEARCH))
+
+
 def _refined(
     goal: Goal, options: Mapping[str, Candidates], numbers: dict[str, int]
 ) -> tuple[dict[str, int], float | None]:
@@ -217,6 +233,8 @@ def _refined(
         sum(float(getattr(options[name], figure)[at]) for name, at in numbers.items())
         for figure in ("cost", "correct")
     )
+    if _tight(goal, options, cost=cost, correct=correct):
+        return numbers, None
     if goal.name == "budget":
         requests = sum(item.cost_n for item in options.values())
         found = best_allocation(options, (goal.budget_usd or 0.0) * requests)
