@@ -1,0 +1,1 @@
+"""Arms of an experiment compared by assignment: validity, effects, decision, early looks and plans."""

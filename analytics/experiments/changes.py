@@ -1,0 +1,159 @@
+"""What changed while an experiment ran: its models and their prices."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from analytics.experiments import outcomes
+from analytics.experiments.outcomes import Scope
+from analytics.logs.storage import tables
+
+if TYPE_CHECKING:
+    from analytics.logs.store import Store
+
+LEAST_GAP = 0.01
+"""Shares, and differences of shares, below this are not worth a warning, however sure."""
+PRICE_STEP = 0.01
+_EXACT = 1e-6
+_LEAST_CALLS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about an experiment that its reader must know.
+
+    Attributes:
+        kind: ratio, shared, mix, grades, models or prices.
+        title: What was found.
+        body: What it means and what to do.
+        blocks: Whether effects must not be read.
+    """
+
+    kind: str
+    title: str
+    body: str
+    blocks: bool = False
+
+
+_MODELS = """
+    SELECT arm, fast_model, strong_model, count(*) AS n, min(ts) AS first, max(ts) AS last
+    FROM ({sql}) WHERE within AND fast_model IS NOT NULL GROUP BY ALL"""
+
+
+def models(store: "Store", scope: Scope) -> list[Finding]:
+    """Pairs of models that one arm alone has, and pairs that come or go in the middle."""
+    with outcomes.requests(store, scope) as (cursor, sql, values):
+        found = cursor.sql(_MODELS.format(sql=sql), params=values).pl()
+    if found.is_empty():
+        return []
+    label = pl.format("{} > {}", "fast_model", "strong_model")
+    found = found.with_columns(label.alias("pair"))
+    findings = []
+    arms = sorted(set(found["arm"]))
+    by_pair = found.group_by("pair").agg(
+        pl.col("arm").n_unique().alias("arms"),
+        pl.col("n").sum(),
+        pl.col("first").min(),
+        pl.col("last").max(),
+    )
+    lone = by_pair.filter(pl.col("arms") < len(arms)).sort("n", descending=True)
+    if lone.height and lone["n"][0] >= LEAST_GAP * found["n"].sum():
+        body = (
+            f"{lone['pair'][0]} is not in every arm. If that is the change under test, the effect is that of "
+            "the models and the thresholds together; if not, the arms differ by more than they should."
+        )
+        findings.append(Finding("models", "The arms do not use the same models", body))
+    first, last = found["first"].min(), found["last"].max()
+    if first is None or last is None or first == last:
+        return findings
+    edge = (last - first) / 10
+    moved = by_pair.filter(
+        ((pl.col("first") > first + edge) | (pl.col("last") < last - edge))
+        & (pl.col("n") >= LEAST_GAP * found["n"].sum())
+    )
+    if moved.height:
+        row = moved.row(0, named=True)
+        body = (
+            f"{row['pair']} was used from {_day(row['first'])} to {_day(row['last'])} only, while the "
+            "experiment went on. Arms stay comparable if both changed at once; the effect is then an average "
+            "over both set-ups. Narrow the dates to one of them."
+        )
+        findings.append(Finding("models", "The models changed in the middle", body))
+    return findings
+
+
+def _side(side: str) -> str:
+    return f"""SELECT ts, {side}_model AS model, {side}_cost_usd AS c, {side}_input_tokens AS i,
+        {side}_output_tokens AS o FROM {tables.DECISIONS} WHERE arm IS NOT NULL
+        AND experiment IS NOT DISTINCT FROM $experiment"""  # noqa: S608 - our own names only
+
+
+_PRICED = f"""
+    SELECT model, CAST(ts AS DATE) AS day, count(*) AS n, sum(i)::DOUBLE AS i, sum(o)::DOUBLE AS o,
+        sum(c)::DOUBLE AS c, sum(i::DOUBLE * i) AS ii, sum(i::DOUBLE * o) AS io, sum(o::DOUBLE * o) AS oo,
+        sum(i * c)::DOUBLE AS ic, sum(o * c)::DOUBLE AS oc, sum(c * c)::DOUBLE AS cc
+    FROM ({_side("fast")} UNION ALL {_side("strong")})
+    WHERE c > 0 AND i IS NOT NULL AND o IS NOT NULL AND ts IS NOT NULL
+        AND ($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)
+    GROUP BY ALL HAVING count(*) >= {_LEAST_CALLS} ORDER BY model, day"""  # noqa: S608
+
+
+def prices(store: "Store", scope: Scope) -> list[Finding]:
+    """Models whose price per token changed: two prices explain each day's costs exactly, or none do."""
+    with store.cursor() as cursor:
+        values = {
+            "decisions": tables.of(cursor, scope.dataset, "decisions"),
+            "experiment": scope.experiment,
+            "since": scope.since,
+            "until": scope.until,
+        }
+        days = cursor.sql(_PRICED, params=values).pl()
+    changes = [
+        change
+        for part in days.partition_by("model")
+        if (change := _price_change(list(part.iter_rows(named=True)))) is not None
+    ]
+    if not changes:
+        return []
+    body = " ".join(changes) + (
+        " Both arms pay the new price from then on, so the arms stay comparable, but the effect on cost is "
+        "an average over both prices. Narrow the dates, or price the log anew on the Logs page."
+    )
+    return [Finding("prices", "A price changed in the middle", body)]
+
+
+def _price_change(days: list[dict[str, Any]]) -> str | None:
+    held: tuple[float, float] | None = None
+    for day in days:
+        now = _fitted(day)
+        if now is None:
+            continue
+        if held is not None:
+            expected = held[0] * day["i"] + held[1] * day["o"]
+            if expected > 0 and abs(day["c"] / expected - 1) > PRICE_STEP:
+                before, after = (f"${p * 1e6:,.2f} and ${q * 1e6:,.2f}" for (p, q) in (held, now))
+                return (
+                    f"From {_day(day['day'])} a million input and output tokens of {day['model']} cost "
+                    f"{after} instead of {before}."
+                )
+        held = now
+    return None
+
+
+def _fitted(day: dict[str, Any]) -> tuple[float, float] | None:
+    """Price per input and output token that explain a day's costs to the last digits; None where none do."""
+    matrix = np.array([[day["ii"], day["io"]], [day["io"], day["oo"]]])
+    if np.linalg.cond(matrix) > 1e10:  # noqa: PLR2004 - tokens in one fixed ratio tell no two prices
+        return None
+    prices = np.linalg.solve(matrix, [day["ic"], day["oc"]])
+    residual = day["cc"] - float(prices @ [day["ic"], day["oc"]])
+    if residual > _EXACT * day["cc"] or (prices < 0).any():
+        return None
+    return float(prices[0]), float(prices[1])
+
+
+def _day(moment: date | datetime) -> str:
+    return f"{moment.day} {moment:%b %Y}"
