@@ -12,7 +12,20 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from analytics.commands import copies, figures, files, joins, logs, plans, policies, prices, serve, worse
+from analytics.commands import (
+    copies,
+    experiments,
+    figures,
+    files,
+    joins,
+    logs,
+    planning,
+    plans,
+    policies,
+    prices,
+    serve,
+    worse,
+)
 from analytics.commands.outcome import InputError, Outcome, fitted
 from analytics.errors import TiertuneError
 
@@ -81,6 +94,8 @@ def parser() -> argparse.ArgumentParser:
         plans.add_shadow_plan,
         plans.add_grading_sheet,
         worse.add_regressions,
+        experiments.add_compare,
+        planning.add_plan,
         prices.add_prices,
         prices.add_price,
         prices.add_reprice,

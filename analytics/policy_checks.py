@@ -25,7 +25,8 @@ ROUNDING = 1e-9
 class Problems:
     """What is wrong with a document, in the order found; a category's problems share one line."""
 
-    def __init__(self) -> None:
+    def __init__(self, document: str = "thresholds file") -> None:
+        self._document = document
         self._lines: dict[str, list[str]] = {}
 
     def add(self, path: Path, key: str | None, problem: str) -> None:
@@ -57,7 +58,7 @@ class Problems:
             self.refuse(lines[0])
         if lines:
             listed = "\n".join(f"- {line}" for line in lines)
-            raise SchemaError(f"The thresholds file has {len(lines)} problems:\n{listed}\n{NOTHING_APPLIED}")
+            raise SchemaError(f"The {self._document} has {len(lines)} problems:\n{listed}\n{NOTHING_APPLIED}")
 
 
 def mapping_of(

@@ -78,6 +78,7 @@ def looks(
     level: float = LEVEL,
     value_usd: float = 0.0,
     between: pl.DataFrame | None = None,
+    scale: float = 1.0,
 ) -> Looks | None:
     """The effect at the end of every day; None without times or without a known value in each arm.
 
@@ -91,7 +92,8 @@ def looks(
         tau: Effects mixed over, in the metric's unit; None for a tenth of the control's value.
         level: Coverage.
         value_usd: Worth of a correct answer, USD, for ``net_usd``.
-        between: Confidences that count, see ``outcomes.arm_moments``; the effect is then on these requests.
+        between: Confidences that count, see ``outcomes.arm_moments``; None for all.
+        scale: Share of all requests that these are: effects are multiplied by it.
     """
     days = _days(store, scope, assigned, metric, (control, treatment), value_usd=value_usd, between=between)
     if days is None:
@@ -106,7 +108,7 @@ def looks(
     values = [np.divide(total, n, out=np.full_like(n, np.nan), where=n > 0) for total, n, _ in arms]
     effect, error = values[1] - values[0], np.hypot(arms[0][2], arms[1][2])
     exact = assigned.unit == "request" and metric in ("accuracy", "escalation_rate") and _whole(rows)
-    step = tau if tau is not None else COST_STEP * abs(float(values[0][-1]))
+    step = tau / scale if tau is not None else COST_STEP * abs(float(values[0][-1]))
     if exact:
         ends = difference_sequence(arms[1][0], counts[1], arms[0][0], counts[0], level=level)
         p_values = difference_p_values(arms[1][0], counts[1], arms[0][0], counts[0])
@@ -121,9 +123,8 @@ def looks(
         p_values = mixture_p_values(np.where(known, effect, np.nan), some, step)
         low, high = running(effect - radius, effect + radius)
     half = normal_quantile((1 + level) / 2) * error
-    shown = [
-        np.where(enough, part, np.nan) for part in (effect, effect - half, effect + half, low, high, p_values)
-    ]
+    parts = [scale * part for part in (effect, effect - half, effect + half, low, high)]
+    shown = [np.where(enough, part, np.nan) for part in (*parts, p_values)]
     columns = ["effect", "fixed_low", "fixed_high", "low", "high", "p_value"]
     table = pl.DataFrame(
         {
@@ -138,7 +139,9 @@ def looks(
         if exact
         else f"normal mixture, from {LEAST_PER_ARM} requests per arm"
     )
-    return Looks(metric, table, method, None if exact else step, peeking_error(len(calendar)), by_week)
+    return Looks(
+        metric, table, method, None if exact else step * scale, peeking_error(len(calendar)), by_week
+    )
 
 
 def _days(

@@ -84,6 +84,7 @@ class Scope:
         categories: Categories that count, ``Uncategorised`` for none; None for all.
         fast: Only requests of this fast model; None for all.
         strong: Only requests of this strong model; None for all.
+        whole_log: Every request counts, whatever its experiment, in one arm named ``WHOLE``.
     """
 
     dataset: str
@@ -93,6 +94,10 @@ class Scope:
     categories: tuple[str, ...] | None = None
     fast: str | None = None
     strong: str | None = None
+    whole_log: bool = False
+
+
+WHOLE = "log"
 
 
 @contextmanager
@@ -113,16 +118,18 @@ def requests(store: "Store", scope: Scope) -> Iterator[tuple[duckdb.DuckDBPyConn
         }
         if form == "calls":
             values["calls"] = tables.of(cursor, scope.dataset, "calls")
-        within = f"""arm IS NOT NULL AND experiment IS NOT DISTINCT FROM $experiment
-            AND {_WINDOW} AND {_CATEGORIES}"""
+        within = f"{_WINDOW} AND {_CATEGORIES}"
+        if not scope.whole_log:
+            values["experiment"] = scope.experiment
+            within += " AND arm IS NOT NULL AND experiment IS NOT DISTINCT FROM $experiment"
+        arm = f" REPLACE ('{WHOLE}' AS arm)" if scope.whole_log else ""
         asked = {
-            "experiment": scope.experiment,
             "since": scope.since,
             "until": scope.until,
             "categories": None if scope.categories is None else list(scope.categories),
             "uncategorised": UNCATEGORISED,
         }
-        sql = f"SELECT *, {within} AS within FROM ({_FORMS[form]})"  # noqa: S608 - our own names only
+        sql = f"SELECT *{arm}, {within} AS within FROM ({_FORMS[form]})"  # noqa: S608 - our own names only
         yield cursor, sql, values | asked
 
 

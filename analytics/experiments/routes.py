@@ -146,6 +146,19 @@ def _differing(table: pl.DataFrame, control: str, treatment: str) -> tuple[pl.Da
     return ends.sort("category"), ""
 
 
+_LATEST = """
+    SELECT coalesce(task_category, $uncategorised) AS category, arg_max(threshold, ts) AS threshold
+    FROM ({sql}) WHERE within AND arm = $arm AND threshold IS NOT NULL AND ts IS NOT NULL
+    GROUP BY ALL ORDER BY category"""
+
+
+def arm_thresholds(store: "Store", scope: Scope, arm: str) -> dict[str, float]:
+    """The latest threshold of an arm in every category where the log says it."""
+    with outcomes.requests(store, scope) as (cursor, sql, values):
+        rows = cursor.execute(_LATEST.format(sql=sql), {**values, "arm": arm}).fetchall()
+    return {str(category): float(threshold) for category, threshold in rows}
+
+
 def diluted(
     metric: Metric,
     study: RouteStudy,
