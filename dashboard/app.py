@@ -19,6 +19,7 @@ page = st.navigation(
         st.Page("views/tiers.py", title="Tiers", icon=":material/bar_chart:"),
         st.Page("views/confidence.py", title="Confidence", icon=":material/speed:"),
         st.Page("views/thresholds.py", title="Thresholds", icon=":material/tune:"),
+        st.Page("views/experiments.py", title="Experiments", icon=":material/science:"),
         st.Page("views/export.py", title="Export", icon=":material/ios_share:"),
         st.Page("views/how_to_log.py", title="How to log", icon=":material/menu_book:"),
     ],

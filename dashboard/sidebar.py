@@ -62,7 +62,13 @@ def _dataset(datasets: pl.DataFrame) -> state.View:
         st.badge(words.plain(facts["badge"]), icon=":material/science:", color="orange")
     categories = words.plural(int(facts["categories"]), "category", "categories")
     st.caption(f"{words.count(facts['requests'])} requests · {categories} · {_graded(facts)}")
-    return state.View(state.database(), name, int(facts["version"]))
+    in_force, source = state.set_in_force(name)
+    if in_force:
+        st.caption(f"In force for this session: {words.plain(source)}.")
+        if st.button("Use the log's thresholds", key="own_in_force", icon=":material/undo:", type="tertiary"):
+            state.forget_in_force(name)
+            st.rerun()
+    return state.View(state.database(), name, int(facts["version"]), in_force=in_force)
 
 
 def _filters(chosen: state.View, log: Log, facts: dict[str, Any]) -> state.View:

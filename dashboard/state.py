@@ -24,7 +24,7 @@ from analytics.tuning.curve import curve as curve_of
 from analytics.tuning.goals import Tuning, tune
 from analytics.tuning.halves import Holdout
 from analytics.tuning.identification import Missing
-from analytics.tuning.log import Log, Selection, read_log, select
+from analytics.tuning.log import Log, Selection, read_log, select, with_in_force
 from dashboard import goal_words, reasons, words
 
 DATABASE = "TIERTUNE_DB"
@@ -45,6 +45,7 @@ class View:
         arm: Experiment arm; None for all rows.
         missing: What a missing confidence does: escalate, keep or exclude.
         holdout: What divides the rows that pick from those that report; only a tuning depends on it.
+        in_force: Threshold of each category that was set to be in force; the log's own elsewhere.
     """
 
     database: str
@@ -57,6 +58,7 @@ class View:
     arm: str | None = None
     missing: Missing = "escalate"
     holdout: Holdout = "hash"
+    in_force: tuple[tuple[str, float], ...] = ()
 
 
 def database() -> str:
@@ -130,6 +132,30 @@ def remember(chosen: View | None) -> None:
 def open_next(dataset: str) -> None:
     """Have the sidebar show this dataset from the next run on; in this one its picker is drawn already."""
     st.session_state["_open"] = dataset
+
+
+def put_in_force(dataset: str, thresholds: dict[str, float], source: str) -> None:
+    """Take thresholds as those in force for the rest of this session, in place of the log's own.
+
+    Args:
+        dataset: Name of the log.
+        thresholds: By category; the log's own stay in force elsewhere.
+        source: Where they come from, for the sidebar; not escaped.
+    """
+    st.session_state.setdefault("_in_force", {})[dataset] = (tuple(sorted(thresholds.items())), source)
+
+
+def forget_in_force(dataset: str) -> None:
+    """Take the log's own thresholds as those in force again."""
+    st.session_state.get("_in_force", {}).pop(dataset, None)
+
+
+def set_in_force(dataset: str) -> tuple[tuple[tuple[str, float], ...], str]:
+    """The thresholds that were set to be in force, and where they come from; empty without any."""
+    found: tuple[tuple[tuple[str, float], ...], str] = st.session_state.get("_in_force", {}).get(
+        dataset, ((), "")
+    )
+    return found
 
 
 def opened() -> str | None:
@@ -210,7 +236,7 @@ def selection_of(chosen: View) -> Selection:
 @st.cache_resource(show_spinner="Reading the log", max_entries=16)
 def _selection(chosen: View) -> Selection:
     return select(
-        log(chosen),
+        with_in_force(log(chosen), dict(chosen.in_force)),
         categories=list(chosen.categories) or None,
         pair=chosen.pair,
         arm=chosen.arm,

@@ -1,7 +1,7 @@
 """A log as the rest of ``tuning`` sees it, and the part of it that a question is about."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -140,6 +140,27 @@ def read_log(
             cut=cut,
             dearest=dearest(cursor, table, since=since, until=until),
         )
+
+
+def with_in_force(log: Log, thresholds: Mapping[str, float]) -> Log:
+    """The log with other thresholds in force, such as those that a test has confirmed since.
+
+    Args:
+        log: The log.
+        thresholds: By category, ``UNCATEGORISED`` for requests without one; the log's own stay elsewhere.
+    """
+    if not thresholds:
+        return log
+    keys = ["task_category", "fast_model", "strong_model"]
+    pairs = log.cells.select(keys).unique().sort(keys, nulls_last=True)
+    logged = log.in_force.select(*keys, "threshold")
+    name = pl.col("task_category").fill_null(UNCATEGORISED)
+    table = pairs.join(logged, on=keys, how="left", nulls_equal=True).with_columns(
+        pl.coalesce(
+            name.replace_strict(dict(thresholds), default=None, return_dtype=pl.Float64), "threshold"
+        ).alias("threshold")
+    )
+    return replace(log, in_force=table.drop_nulls("threshold"))
 
 
 def select(
