@@ -41,14 +41,21 @@ def actions(found: "Study", compared: "Comparison", question: Question) -> None:
         arms = (compared.treatment, compared.control)
         for arm in arms:
             thresholds = experiments_data.winner_thresholds(question.experiment, arm)
-            if thresholds and st.button(
-                f"Put {words.plain(arm, limit=30)} in force",
-                key=f"in-force-{arm == compared.treatment}",
-                icon=":material/task_alt:",
-                help="The Thresholds page then measures from this arm's thresholds, for this session.",
-            ):
-                state.put_in_force(chosen.dataset, thresholds, f"{arm} of {question.experiment or UNNAMED}")
-                st.switch_page("views/thresholds.py")
+            if thresholds:
+                st.button(
+                    f"Put {words.plain(arm, limit=30)} in force",
+                    key=f"in-force-{arm == compared.treatment}",
+                    icon=":material/task_alt:",
+                    help="The Thresholds page then measures from this arm's thresholds, for this session.",
+                    on_click=state.put_in_force,
+                    args=(chosen.dataset, thresholds, f"{arm} of {question.experiment or UNNAMED}"),
+                )
+    if chosen.in_force:
+        st.page_link(
+            "views/thresholds.py",
+            label="See what the thresholds in force cost and get right",
+            icon=":material/tune:",
+        )
 
 
 def evidence(found: "Study") -> list[tuple[str, str]]:

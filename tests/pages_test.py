@@ -16,7 +16,7 @@ from analytics.logs.meaning.mapping import Answers
 from analytics.logs.store import Store
 
 APP = Path(__file__).parent.parent / "dashboard" / "app.py"
-PAGES = ("overview", "logs", "tiers", "confidence", "thresholds", "export", "how_to_log")
+PAGES = ("overview", "logs", "tiers", "confidence", "thresholds", "experiments", "export", "how_to_log")
 WITHOUT = {
     "nothing": (),
     "grades": ("fast_correct", "strong_correct"),

@@ -151,6 +151,7 @@ def comparison(
     control: str | None = None,
     level: float = LEVEL,
     value_usd: float | None = None,
+    routes: bool = True,
 ) -> Comparison:
     """Compare two arms.
 
@@ -161,6 +162,7 @@ def comparison(
         control: Name of another; None for the reading's own.
         level: Coverage of the intervals.
         value_usd: Worth of a correct answer, USD; adds the metric ``net_usd``.
+        routes: Whether arms that differ in thresholds only are compared by the requests routed differently.
 
     Raises:
         NotIdentifiedError: The experiment's sample ratio is off, or an arm is empty.
@@ -171,9 +173,11 @@ def comparison(
         raise NotIdentifiedError(f"{blocking.title}. {blocking.body}")
     asked: tuple[Metric, ...] = METRICS if value_usd is None else (*METRICS, "net_usd")
     worth = value_usd or 0.0
-    routes, why = route_study(
-        store, found.scope, found.assigned, found.moments, control=control, treatment=treatment
-    )
+    study, why = None, ""
+    if routes:
+        study, why = route_study(
+            store, found.scope, found.assigned, found.moments, control=control, treatment=treatment
+        )
     arms = (control, treatment)
     plain = _effects(found, asked, arms, None, level=level, value_usd=worth)
     by_category = {
@@ -182,11 +186,11 @@ def comparison(
         if all((category, arm) in found.moments for arm in arms)
     }
     effects = plain
-    if routes is not None:
-        effects = _diluted(plain, routes, found, arms, None, level=level, value_usd=worth)
-        moved = set(routes.thresholds["category"])
+    if study is not None:
+        effects = _diluted(plain, study, found, arms, None, level=level, value_usd=worth)
+        moved = set(study.thresholds["category"])
         by_category = {
-            name: _diluted(part, routes, found, arms, name, level=level, value_usd=worth)
+            name: _diluted(part, study, found, arms, name, level=level, value_usd=worth)
             for name, part in by_category.items()
             if name in moved
         }
@@ -208,10 +212,10 @@ def comparison(
         },
         spread,
         {metric: _shrunk(by_category, metric, spread[metric]) for metric in asked},
-        _better(found, effects["accuracy"], arms, routed=routes is not None),
+        _better(found, effects["accuracy"], arms, routed=study is not None),
         _cheaper(effects["cost_usd"]),
         None if counted[0] is None or counted[1] is None else ranks(counted[1], counted[0]),
-        routes,
+        study,
         why,
         adjusted(store, found.scope, found.assigned, control=control, treatment=treatment, level=level),
         found.assigned.unit == "unit" and min(found.assigned.assigned[arm] for arm in arms) < LEAST_UNITS,

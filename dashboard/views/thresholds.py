@@ -67,9 +67,12 @@ with table:
         file="tiertune-thresholds",
     )
     components.caption(story.about(tuning, goal))
-    if st.button("Plan a test of these thresholds", key="plan_test", icon=":material/science:"):
-        st.session_state["shown"] = "Next test"
-        st.switch_page("views/experiments.py")
+    st.page_link(
+        "views/experiments.py",
+        label="Plan a test of these thresholds",
+        icon=":material/science:",
+        query_params={"shown": "Next test"},
+    )
 with meter:
     figure, alt = optimism.meter(tuning), optimism.described(tuning)
     components.bare_chart(figure, key="optimism", alt=alt)

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmarks import collapse, curves, loading, sweep, tuning, workload
+from tests.benchmarks import collapse, curves, experiments, loading, sweep, tuning, workload
 from tests.benchmarks.timing import Section
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-SECTIONS = ("sweep", "curves", "collapse", "tuning", "loading")
+SECTIONS = ("sweep", "curves", "collapse", "tuning", "experiments", "loading")
 PACKAGES = ("duckdb", "polars", "pandas", "numpy", "pyarrow")
 
 
@@ -57,6 +57,11 @@ def _sections(folder: Path, asked: list[str] | tuple[str, ...], *, quick: bool) 
         path = folder / "graded.parquet"
         workload.write_decisions(path, rows=10 * million)
         yield tuning.section(path, rows=10 * million, repeats=3 if quick else 7)
+        path.unlink()
+    if "experiments" in asked:
+        path = folder / "tested.parquet"
+        workload.write_decisions(path, rows=10 * million)
+        yield experiments.section(path, folder, rows=10 * million, repeats=2 if quick else 5)
         path.unlink()
     if "loading" in asked:
         path = folder / "upload.csv"
