@@ -1,4 +1,4 @@
-"""What changed while an experiment ran: its models and their prices."""
+"""What changed while an experiment ran: its arms' periods, its models and their prices."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 LEAST_GAP = 0.01
 """Shares, and differences of shares, below this are not worth a warning, however sure."""
 PRICE_STEP = 0.01
+LEAST_SHARED = 0.5
+"""Share of an arm's requests that must lie within the period that all arms have in common."""
 _EXACT = 1e-6
 _LEAST_CALLS = 20
 
@@ -26,7 +28,7 @@ class Finding:
     """Something about an experiment that its reader must know.
 
     Attributes:
-        kind: ratio, shared, mix, grades, models or prices.
+        kind: ratio, periods, shared, mix, grades, models or prices.
         title: What was found.
         body: What it means and what to do.
         blocks: Whether effects must not be read.
@@ -36,6 +38,29 @@ class Finding:
     title: str
     body: str
     blocks: bool = False
+
+
+_PERIODS = """
+    WITH r AS (SELECT arm, ts FROM ({sql}) WHERE within AND ts IS NOT NULL),
+    spans AS (SELECT arm, min(ts) AS first, max(ts) AS last FROM r GROUP BY arm),
+    common AS (SELECT max(first) AS first, min(last) AS last FROM spans)
+    SELECT r.arm, spans.first, spans.last,
+        avg((r.ts BETWEEN common.first AND common.last)::DOUBLE) AS shared
+    FROM r JOIN spans USING (arm), common GROUP BY ALL ORDER BY spans.first, r.arm"""
+
+
+def periods(store: "Store", scope: Scope) -> list[Finding]:
+    """Arms that did not run at the same time, so that everything else that changed counts as effect."""
+    with outcomes.requests(store, scope) as (cursor, sql, values):
+        rows = cursor.execute(_PERIODS.format(sql=sql), values).fetchall()
+    if len(rows) < 2 or min(shared for *_, shared in rows) >= LEAST_SHARED:  # noqa: PLR2004 - nothing to compare
+        return []
+    ran = "; ".join(f"{arm} from {_day(first)} to {_day(last)}" for arm, first, last, _ in rows)
+    body = (
+        f"{ran}. That is before and after, not an experiment: whatever else changed meanwhile would count as "
+        "the effect. Choose dates in which all arms ran, or assign the arms at the same time."
+    )
+    return [Finding("periods", "The arms did not run at the same time", body, blocks=True)]
 
 
 _MODELS = """

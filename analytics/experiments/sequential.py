@@ -16,6 +16,7 @@ from analytics.estimate import LEVEL, Floats, normal_quantile
 
 LEAST_PER_ARM = 100
 """Requests per arm before which the plugged-in variance is too uncertain to look at."""
+LEAST_P = 1e-12
 _GRID = 801
 
 
@@ -47,20 +48,22 @@ def mixture_p_values(effect: Floats, error: Floats, tau: float) -> Floats:
     return np.minimum.accumulate(np.where(np.isfinite(p), p, 1.0))
 
 
-def proportion_sequence(successes: Floats, n: Floats, *, level: float = LEVEL) -> tuple[Floats, Floats]:
+def proportion_sequence(
+    successes: Floats, n: Floats, *, level: float | Floats = LEVEL
+) -> tuple[Floats, Floats]:
     """Exact intervals for one proportion that hold at every look: Robbins' beta-binomial mixture.
 
     Args:
         successes: So far, at each look.
         n: Trials so far; at 0 the interval is (0, 1).
-        level: Coverage at all looks at once.
+        level: Coverage at all looks at once; an array asks each look at its own.
 
     Returns:
         The ends of ``{p: (n + 1) Binomial(successes; n, p) > 1 - level}``.
     """
     from scipy.special import betaln, xlog1py, xlogy  # noqa: PLC0415 - off the page path
 
-    bound = math.log(1 - level) + betaln(successes + 1, n - successes + 1)
+    bound = np.log1p(-np.asarray(level)) + betaln(successes + 1, n - successes + 1)
     mode = successes / np.maximum(n, 1)
 
     def inside(p: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
@@ -78,7 +81,7 @@ def proportion_sequence(successes: Floats, n: Floats, *, level: float = LEVEL) -
 
 
 def difference_sequence(
-    x1: Floats, n1: Floats, x2: Floats, n2: Floats, *, level: float = LEVEL
+    x1: Floats, n1: Floats, x2: Floats, n2: Floats, *, level: float | Floats = LEVEL
 ) -> tuple[Floats, Floats]:
     """Exact intervals for ``p1 - p2`` that hold at every look: both proportions at half the error."""
     each = (1 + level) / 2
@@ -89,18 +92,13 @@ def difference_sequence(
 
 def difference_p_values(x1: Floats, n1: Floats, x2: Floats, n2: Floats) -> Floats:
     """Always-valid p-values that two proportions are equal: the least error at which they are told apart."""
-    low, high = np.full(np.shape(x1), math.log(1e-12)), np.zeros(np.shape(x1))
+    low, high = np.full(np.shape(x1), math.log(LEAST_P)), np.zeros(np.shape(x1))
     for _ in range(40):
         middle = (low + high) / 2
-        apart = np.zeros(np.shape(x1), dtype=bool)
-        for place in np.ndindex(np.shape(x1)):
-            ends = difference_sequence(
-                *(np.array([float(part[place])]) for part in (x1, n1, x2, n2)),
-                level=1 - math.exp(middle[place]),
-            )
-            apart[place] = bool(ends[0][0] > 0 or ends[1][0] < 0)
+        below, above = difference_sequence(x1, n1, x2, n2, level=-np.expm1(middle))
+        apart = (below > 0) | (above < 0)
         low, high = np.where(apart, low, middle), np.where(apart, middle, high)
-    return np.minimum.accumulate(np.minimum(np.exp(high), 1.0))
+    return np.minimum.accumulate(np.exp(high))
 
 
 def running(low: Floats, high: Floats) -> tuple[Floats, Floats]:

@@ -13,7 +13,7 @@ import polars as pl
 
 from analytics.experiments import outcomes
 from analytics.experiments.assignment import Assignment
-from analytics.experiments.changes import LEAST_GAP, Finding, models, prices
+from analytics.experiments.changes import LEAST_GAP, Finding, models, periods, prices
 from analytics.experiments.effects import ratio_error
 from analytics.experiments.moments import Moments
 from analytics.experiments.outcomes import BUCKETS, MOST_UNITS, Scope
@@ -70,6 +70,7 @@ def validity(
     findings += _shared(assigned)
     findings += _mix(store, scope, assigned)
     findings += _grades(moments)
+    findings += periods(store, scope)
     findings += models(store, scope)
     findings += prices(store, scope)
     return Validity(p_value, planned, tuple(sorted(findings, key=lambda item: not item.blocks)))

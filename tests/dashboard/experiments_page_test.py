@@ -48,6 +48,7 @@ LOGS: dict[str, list[dict[str, Any]]] = {
     "cheaper": rows(4000, fast_correct=lambda place: int(place % 10 < 8)),
     "no experiment": rows(experiment=lambda _: None, arm=lambda _: None),
     "one arm": rows(arm=lambda _: "control"),
+    "before and after": rows(arm=lambda place: "control" if place < 800 else "treatment"),
     "off": rows(arm=lambda place: "control" if place % 10 < 6 else "treatment"),
     "no grades": rows(fast_correct=lambda _: None),
     "all right": rows(fast_correct=lambda _: 1),
@@ -144,6 +145,7 @@ def test_a_planned_split_makes_unequal_arms_readable() -> None:
     ("dataset", "sentence"),
     [
         ("no experiment", "No experiment in this dataset"),
+        ("before and after", "That is before and after, not an experiment"),
         ("one arm", "An experiment compares two arms"),
         ("no grades", "accuracy is unknown"),
         ("all right", "every request has the same outcome in both arms"),
