@@ -15,6 +15,7 @@ from typing import NoReturn
 from analytics.commands import (
     copies,
     experiments,
+    exports,
     figures,
     files,
     joins,
@@ -96,6 +97,7 @@ def parser() -> argparse.ArgumentParser:
         worse.add_regressions,
         experiments.add_compare,
         planning.add_plan,
+        exports.add_export,
         prices.add_prices,
         prices.add_price,
         prices.add_reprice,

@@ -10,13 +10,12 @@ import streamlit as st
 
 from analytics import policy_file
 from analytics.errors import SchemaError
-from analytics.policy import UNSUPPORTED, CategoryPolicy, Default, ThresholdPolicy
+from analytics.policy import CategoryPolicy, Default, ThresholdPolicy
 from dashboard import components, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MARK = "x-unsupported"
 FILE = "thresholds"
 AS_DEFAULT = "as default"
 MIME = {"yaml": "application/yaml", "json": "application/json"}
@@ -29,26 +28,6 @@ RULE = {
     "one. Equal stays with the fast model. A missing confidence goes to the strong one unless the category "
     "says `on_missing: keep`.",
 }
-
-
-def handed_out(policy: ThresholdPolicy, *, include_unsupported: bool = False) -> ThresholdPolicy:
-    """The policy as it is exported: categories without a supported verdict only if asked for, then marked.
-
-    Leaving such a category out changes no decision, since it has no threshold of its own and unknown
-    categories follow the same default.
-    """
-    categories: dict[str, CategoryPolicy] = {}
-    for name, rule in policy.categories.items():
-        if rule.verdict not in UNSUPPORTED:
-            categories[name] = rule
-        elif include_unsupported:
-            categories[name] = replace(rule, extra={**rule.extra, MARK: True})
-    return replace(policy, categories=categories)
-
-
-def refused(policy: ThresholdPolicy) -> dict[str, CategoryPolicy]:
-    """Categories that are not exported unless asked for, with their verdict and reason."""
-    return {name: rule for name, rule in policy.categories.items() if rule.verdict in UNSUPPORTED}
 
 
 def refused_table(rules: "Mapping[str, CategoryPolicy]", default: Default) -> None:

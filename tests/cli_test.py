@@ -246,7 +246,7 @@ def test_a_goal_that_needs_costs_exits_1_without_them(shell: Shell, replay: str,
     ("words", "said"),
     [
         (("curve",), "LOG"),
-        (("compare", "four.csv"), "compare"),
+        (("conquer", "four.csv"), "conquer"),
         (("curve", "nowhere.csv"), "nowhere.csv"),
         (("curve", "four.csv", "--thresholds", "0.5,nan"), "finite"),
         (("curve", "four.csv", "--category", "cooking"), "law"),

@@ -3,7 +3,9 @@
 import streamlit as st
 
 from analytics import policy_file
+from analytics.export.fragment import handed_out, refused
 from dashboard import components, export_parts, state, story_export, words
+from dashboard.target_tab import target_tab
 
 QUESTION = "What do I hand to the router?"
 
@@ -23,7 +25,7 @@ if tuning is None:
     )
     st.stop()
 
-held = export_parts.refused(tuning.policy)
+held = refused(tuning.policy)
 components.title_block(QUESTION, story_export.answer(tuning, held))
 components.cards(story_export.cards(tuning))
 components.caption(
@@ -37,13 +39,21 @@ include = bool(held) and st.checkbox(
     help="They have no threshold of their own and follow the default either way.",
 )
 with components.explained():
-    policy = export_parts.handed_out(tuning.policy, include_unsupported=include)
+    policy = handed_out(tuning.policy, include_unsupported=include)
     export_parts.downloads(policy)
-    yaml, json, today = st.tabs(["YAML", "JSON", "Compare with today"], key="file")
+    yaml, json, router, today = st.tabs(
+        ["YAML", "JSON", "For a router", "Compare with today"],
+        key="file",
+        bind="query-params",
+        on_change="rerun",
+    )
     with yaml:
         st.code(policy_file.dumps(policy), language="yaml", height=480)
     with json:
         st.code(policy_file.dumps(policy, format="json"), language="json", height=480)
+    if router.open:
+        with router:
+            target_tab(tuning.policy, include_unsupported=include)
     with today:
         current = export_parts.uploaded_policy()
         if current is not None:

@@ -1,6 +1,7 @@
 """What the Export page hands out, and what it says of the difference to today's file."""
 
 from analytics import policy_file
+from analytics.export.fragment import handed_out, refused
 from analytics.policy import CategoryPolicy, Default, ThresholdPolicy
 from dashboard import export_parts
 
@@ -27,12 +28,12 @@ OLD = ThresholdPolicy(
 
 
 def test_unsupported_verdicts_are_left_out_unless_asked_for():
-    assert list(export_parts.handed_out(NEW).categories) == ["law", "math"]
-    assert list(export_parts.refused(NEW)) == ["rare"]
+    assert list(handed_out(NEW).categories) == ["law", "math"]
+    assert list(refused(NEW)) == ["rare"]
 
 
 def test_unsupported_verdicts_are_marked_where_they_are_asked_for():
-    text = policy_file.dumps(export_parts.handed_out(NEW, include_unsupported=True))
+    text = policy_file.dumps(handed_out(NEW, include_unsupported=True))
     rule = policy_file.loads(text).categories["rare"]
     assert rule.verdict == "insufficient_evidence"
     assert rule.extra["x-unsupported"] is True
@@ -41,15 +42,15 @@ def test_unsupported_verdicts_are_marked_where_they_are_asked_for():
 def test_leaving_a_category_without_a_threshold_out_changes_no_decision():
     rule = CategoryPolicy("cascade", None, verdict="not_identified")
     policy = ThresholdPolicy("cascade", Default("strong_only"), {"rare": rule})
-    kept = export_parts.handed_out(policy, include_unsupported=True)
-    left = export_parts.handed_out(policy)
+    kept = handed_out(policy, include_unsupported=True)
+    left = handed_out(policy)
     assert [kept.route("rare", c) for c in (0.0, 1.0, None)] == [
         left.route("rare", c) for c in (0.0, 1.0, None)
     ]
 
 
 def test_the_comparison_lists_new_changed_gone_and_same_rules():
-    frame = export_parts.changes(OLD, export_parts.handed_out(NEW))
+    frame = export_parts.changes(OLD, handed_out(NEW))
     found = {row[0]: (row[1][0], row[2], row[3]) for row in frame.iter_rows()}
     assert found == {
         "law": ("Changed", "threshold 0.80", "threshold 0.90"),
@@ -61,7 +62,7 @@ def test_the_comparison_lists_new_changed_gone_and_same_rules():
 
 
 def test_the_diff_shows_what_decides_and_not_the_evidence():
-    text = export_parts.diff(OLD, export_parts.handed_out(NEW))
+    text = export_parts.diff(OLD, handed_out(NEW))
     assert "-    threshold: 0.8" in text
     assert "+    threshold: 0.9" in text
     assert "verdict" not in text

@@ -1,0 +1,1 @@
+"""One decision, many routers: a writer per config target, each exact or refused."""

@@ -1,0 +1,209 @@
+"""LiteLLM: a classifier plug-in for any confidence, and its own capability and heuristic scores.
+
+Every tier of a marker is set, as a tier without models is served by the default model; and a marker for the
+tag ``default`` stands first, as a request without a known tag falls to the first one.
+"""
+
+import math
+from typing import Any
+
+import yaml
+
+from analytics.export.fragment import (
+    Fragment,
+    RefusedError,
+    Rule,
+    Rules,
+    commented,
+    one_line,
+    require_score,
+)
+from analytics.export.plain import as_python
+from analytics.policy import ThresholdPolicy
+
+PUBLIC = "smart"
+TAG = "cat:"
+EPSILON = 2.0**-52
+_MARKER = "auto_router/complexity_router"
+_TAGGED = 'Send the category as a tag: metadata {"tags": ["cat:NAME"]}; leave enable_tag_filtering off.'
+
+_PLUGIN = '''
+
+class Classifier:
+    """LiteLLM asks this for a tier; metadata carries the caller's category and confidence."""
+
+    async def classify(self, context):
+        metadata = context.metadata or {}
+        chosen = route(metadata.get("category"), metadata.get("confidence"))
+        return "SIMPLE" if chosen == "fast" else "REASONING"
+
+
+classifier = Classifier()
+'''
+
+
+def plugin(rules: Rules, *, public: str = PUBLIC) -> Fragment:
+    """A custom classifier that routes by the category and confidence that the caller sends.
+
+    Args:
+        rules: The rules.
+        public: Model name that callers ask for.
+    """
+    module = as_python(rules).files["tiertune_route.py"] + _PLUGIN
+    markers = []
+    for place, (fast, strong) in enumerate(rules.pairs):
+        names = [
+            name for name, rule in rules.categories.items() if (rule.fast, rule.strong) == (fast, strong)
+        ]
+        tags = ["default"] if place == 0 else [f"{TAG}{name}" for name in names]
+        config = {
+            "classifier_type": "custom",
+            "classifier_plugin": "tiertune_classifier.classifier",
+            "tiers": _tiers(fast, strong),
+            "default_model": strong,
+        }
+        markers.append(_marker(public, tags, config))
+    notes = ["Send category and confidence in metadata; a missing confidence is left out or null."]
+    if len(markers) > 1:
+        notes.append(_TAGGED)
+    return Fragment(
+        {"litellm.yaml": _yaml(rules, markers), "tiertune_classifier.py": module},
+        (*notes, "Put tiertune_classifier.py beside the proxy's config."),
+    )
+
+
+def capability(
+    rules: Rules,
+    *,
+    judge: str = "fast-model",
+    calibration: tuple[float, float] | None = None,
+    public: str = PUBLIC,
+) -> Fragment:
+    """LiteLLM's capability forecast against a base threshold, one marker per category.
+
+    Args:
+        rules: The rules.
+        judge: Model name that forecasts.
+        calibration: Slope and intercept of the fitted recalibration, which the thresholds are then about.
+        public: Model name that callers ask for.
+
+    Raises:
+        RefusedError: The thresholds are about another score, or one cannot be expressed.
+    """
+    names = ("classifier_p_solve", "p_solve")
+    require_score(_policy(rules), "litellm-capability", names, "the capability judge's p_solve")
+    markers = []
+    for tags, rule in _tagged(rules):
+        _refuse_missing(rule, tags, "litellm-capability")
+        efficient = {
+            "efficient_tier": "SIMPLE",
+            "capable_tier": "REASONING",
+            "base_threshold": guarded(rule.threshold),
+        }
+        if calibration is not None:
+            slope, intercept = calibration
+            efficient["calibration"] = {
+                "version": "tiertune",
+                "slope": float(slope),
+                "intercept": float(intercept),
+            }
+        config = {
+            "classifier_type": "capability",
+            "classifier_llm_config": {"model": judge},
+            "capability_classifier_config": efficient,
+            "tiers": _tiers(rule.fast, rule.strong),
+            "default_model": rule.strong,
+        }
+        markers.append(_marker(public, tags, config))
+    return Fragment({"litellm.yaml": _yaml(rules, markers)}, (_TAGGED,))
+
+
+def heuristic(rules: Rules, *, public: str = PUBLIC) -> Fragment:
+    """LiteLLM's trained success predictor against a threshold, one marker per category.
+
+    Raises:
+        RefusedError: The thresholds are about another score, or one cannot be expressed.
+    """
+    names = ("heuristic_v2_forecast", "heuristic_v2")
+    require_score(_policy(rules), "litellm-heuristic", names, "the trained heuristic's forecast")
+    markers = []
+    for tags, rule in _tagged(rules):
+        _refuse_missing(rule, tags, "litellm-heuristic")
+        config = {
+            "classifier_type": "heuristic_v2",
+            "heuristic_v2_success_threshold": float(rule.threshold),
+            "tiers": _tiers(rule.fast, rule.strong),
+            "default_model": rule.strong,
+        }
+        markers.append(_marker(public, tags, config))
+    return Fragment({"litellm.yaml": _yaml(rules, markers)}, (_TAGGED,))
+
+
+def guarded(threshold: float) -> float:
+    """The base threshold under which LiteLLM's comparison keeps exactly from ``threshold`` up.
+
+    It forgives one epsilon of rounding, which would let the next number below pass too.
+
+    Raises:
+        RefusedError: There is no such number, as at 1.
+    """
+    if threshold <= 0:
+        return 0.0
+    found = threshold + EPSILON
+    below = math.nextafter(threshold, -math.inf)
+    if found > 1 or found - threshold > EPSILON or found - below <= EPSILON:
+        raise RefusedError(
+            f"litellm-capability cannot tell {threshold!r} from the number just below it. Use litellm-plugin."
+        )
+    return found
+
+
+def _tagged(rules: Rules) -> list[tuple[list[str], Rule]]:
+    """Tags and rule of every marker, the default's first."""
+    entries = [(["default"], rules.default)]
+    entries += [([f"{TAG}{name}"], rule) for name, rule in rules.categories.items()]
+    return [(tags, _expressible(rule)) for tags, rule in entries]
+
+
+def _expressible(rule: Rule) -> Rule:
+    """Always strong needs no threshold: both ends of the ladder are the strong model."""
+    if math.isinf(rule.threshold):
+        return Rule(0.5, False, rule.strong, rule.strong)
+    if rule.route == "fast":
+        return Rule(0.5, False, rule.fast, rule.fast)
+    return rule
+
+
+def _refuse_missing(rule: Rule, tags: list[str], target: str) -> None:
+    if rule.keeps_missing:
+        raise RefusedError(
+            f"{target} sends a request without a forecast to the strong model, and {one_line(tags[0])} keeps "
+            "it. Use litellm-plugin."
+        )
+
+
+def _tiers(fast: str, strong: str) -> dict[str, str]:
+    """All four tiers: only the first is the fast model's."""
+    return {"SIMPLE": fast, "MEDIUM": strong, "COMPLEX": strong, "REASONING": strong}
+
+
+def _marker(public: str, tags: list[str], config: dict[str, Any]) -> dict[str, Any]:
+    params = {"model": _MARKER, "tags": tags, "complexity_router_config": config}
+    return {"model_name": public, "litellm_params": params}
+
+
+def _yaml(rules: Rules, markers: list[dict[str, Any]]) -> str:
+    models = list(dict.fromkeys(name for pair in rules.pairs for name in pair))
+    head = commented(
+        (
+            *rules.comments,
+            f"Merge into model_list. The models {', '.join(models)} must be in it under these names.",
+        )
+    )
+    return head + yaml.safe_dump({"model_list": markers}, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _policy(rules: Rules) -> ThresholdPolicy:
+    if rules.policy is None:
+        raise ValueError("the rules were not read from a policy")
+    return rules.policy
