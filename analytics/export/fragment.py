@@ -147,6 +147,19 @@ def require_score(policy: ThresholdPolicy, target: str, names: tuple[str, ...], 
     )
 
 
+def require_forecast(policy: ThresholdPolicy, target: str) -> None:
+    """Refuse a target that forecasts before any answer, for thresholds about answers.
+
+    Raises:
+        RefusedError: The policy is a cascade.
+    """
+    if policy.policy_kind != "predictive":
+        raise RefusedError(
+            f"{target} decides before any answer, and these thresholds compare the confidence of an answer "
+            "that the fast model gave. Use litellm-plugin, portkey, flagd or python."
+        )
+
+
 def scored_by(policy: ThresholdPolicy) -> str:
     """The last part of the name that the score has in the log: ``p_solve`` of ``routing.p_solve``."""
     source = (policy.confidence.source if policy.confidence else None) or ""

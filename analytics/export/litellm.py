@@ -16,6 +16,7 @@ from analytics.export.fragment import (
     Rules,
     commented,
     one_line,
+    require_forecast,
     require_score,
 )
 from analytics.export.plain import as_python
@@ -92,6 +93,7 @@ def capability(
     """
     names = ("classifier_p_solve", "p_solve")
     require_score(_policy(rules), "litellm-capability", names, "the capability judge's p_solve")
+    require_forecast(_policy(rules), "litellm-capability")
     markers = []
     for tags, rule in _tagged(rules):
         _refuse_missing(rule, tags, "litellm-capability")
@@ -126,6 +128,7 @@ def heuristic(rules: Rules, *, public: str = PUBLIC) -> Fragment:
     """
     names = ("heuristic_v2_forecast", "heuristic_v2")
     require_score(_policy(rules), "litellm-heuristic", names, "the trained heuristic's forecast")
+    require_forecast(_policy(rules), "litellm-heuristic")
     markers = []
     for tags, rule in _tagged(rules):
         _refuse_missing(rule, tags, "litellm-heuristic")

@@ -12,6 +12,7 @@ from analytics.export.fragment import (
     Rule,
     Rules,
     commented,
+    require_forecast,
     require_score,
     scored_by,
 )
@@ -40,6 +41,7 @@ def routellm(rules: Rules, *, router: str = "mf") -> Fragment:
         ("routellm", "win_rate", "strong_win_rate"),
         "the chance that the strong model wins",
     )
+    require_forecast(policy, "routellm")
     if len(rules.pairs) > 1:
         raise RefusedError("routellm has one pair of models, and these thresholds have several. Use python.")
     strings = {name: _string(rule, router) for name, rule in rules.categories.items()}

@@ -53,6 +53,13 @@ TARGETS: dict[str, Target] = {
 }
 
 
+ASKED_AFTER = ("litellm-plugin", "portkey", "flagd", "python")
+ASKED_FIRST = (
+    "The confidence is of an answer that the fast model gave: ask it first, send its confidence, and take "
+    "that answer where the route is the fast model's instead of asking again."
+)
+
+
 def exported(policy: ThresholdPolicy, target: str, *, include_unsupported: bool = False) -> Fragment:
     """The files of a target, with the golden decisions that prove it.
 
@@ -68,6 +75,8 @@ def exported(policy: ThresholdPolicy, target: str, *, include_unsupported: bool 
     found = TARGETS[target].write(rules(handed))
     left = [] if include_unsupported else list(refused(policy))
     notes = found.notes
+    if policy.policy_kind == "cascade" and target in ASKED_AFTER:
+        notes = (ASKED_FIRST, *notes)
     if left:
         some = ", ".join(left[:4]) + (f" and {len(left) - 4} more" if len(left) > 4 else "")  # noqa: PLR2004
         notes += (f"Without a supported verdict, so left to the default: {some}.",)

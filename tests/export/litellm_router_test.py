@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,20 @@ def test_a_score_that_is_not_the_targets_own_is_refused(target: str) -> None:
     for source in (None, "fast_verbal_confidence", "my_p_solve_of_old"):
         with pytest.raises(RefusedError, match="Use litellm-plugin"):
             exported(policy(source), target)
+
+
+@pytest.mark.parametrize(
+    ("target", "source"),
+    [
+        ("litellm-capability", "p_solve"),
+        ("litellm-heuristic", "heuristic_v2_forecast"),
+        ("routellm", "win_rate"),
+    ],
+)
+def test_thresholds_about_answers_are_no_forecast(target: str, source: str) -> None:
+    cascade = replace(policy(source), policy_kind="cascade")
+    with pytest.raises(RefusedError, match="decides before any answer"):
+        exported(cascade, target)
 
 
 @pytest.mark.parametrize(

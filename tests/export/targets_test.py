@@ -249,7 +249,7 @@ def test_every_target_comes_with_golden_decisions(target: str) -> None:
         "vllm-sr": "avg_logprob", "routellm": "win_rate",
     }.get(target)  # fmt: skip
     policy = ThresholdPolicy(
-        "cascade",
+        "cascade" if target == "vllm-sr" else "predictive",
         Default("strong_only"),
         {"law": CategoryPolicy("cascade", 0.8)},
         confidence=Score(None, source),
