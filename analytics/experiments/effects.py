@@ -128,8 +128,8 @@ def arm_estimate(metric: Metric, arm: Moments, *, unit: Unit, level: float = LEV
 
 
 def ratio_error(arm: Moments, above: str, below: str) -> float:
-    """Standard error of the ratio of two sums over units, by the delta method."""
-    units, total = arm.seen[KNOWN[above]], arm.sums[below]
+    """Standard error of the ratio of two sums over the units that have the second, by the delta method."""
+    units, total = arm.seen[KNOWN[below]], arm.sums[below]
     ratio = arm.sums[above] / total
     squares = (
         arm.product(above, above)
