@@ -26,6 +26,8 @@ LEAST_UNITS = 30
 SHARES = ("accuracy", "escalation_rate")
 NET = ("net", "bn")
 _NOISY = 0.2
+_ROUNDING = 1e-9
+"""Part of a sum of squares that rounding may leave of a difference which is nothing."""
 _LACKING = {
     "accuracy": "no served answer is graded",
     "cost_usd": "no cost is known",
@@ -131,12 +133,11 @@ def ratio_error(arm: Moments, above: str, below: str) -> float:
     """Standard error of the ratio of two sums over the units that have the second, by the delta method."""
     units, total = arm.seen[KNOWN[below]], arm.sums[below]
     ratio = arm.sums[above] / total
-    squares = (
-        arm.product(above, above)
-        - 2 * ratio * arm.product(above, below)
-        + ratio**2 * arm.product(below, below)
-    )
-    return math.sqrt(max(squares, 0.0) * units / (units - 1)) / total
+    whole = arm.product(above, above) + ratio**2 * arm.product(below, below)
+    squares = whole - 2 * ratio * arm.product(above, below)
+    if squares <= _ROUNDING * whole:
+        return 0.0
+    return math.sqrt(squares * units / (units - 1)) / total
 
 
 @lru_cache(maxsize=512)
