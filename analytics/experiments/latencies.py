@@ -111,9 +111,11 @@ def counted(store: "Store", scope: Scope, assigned: Assignment) -> dict[tuple[st
 
 
 def _design_effect(row: Mapping[str, float]) -> float:
+    if row["units"] < 2:  # noqa: PLR2004 - nothing is known of other users, so one counts as one request
+        return row["m"]
     share = row["h"] / row["m"]
     alone = row["m"] * share * (1 - share)
-    if alone <= 0 or row["units"] < 2:  # noqa: PLR2004 - a variance needs two
+    if alone <= 0:
         return 1.0
     squares = row["hh"] - 2 * share * row["hm"] + share**2 * row["mm"]
     return float(max(1.0, squares / alone * row["units"] / (row["units"] - 1)))
