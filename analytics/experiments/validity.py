@@ -172,15 +172,17 @@ def _mix(store: "Store", scope: Scope, assigned: Assignment) -> list[Finding]:
     asked = _pairs(table)
     adjusted = holm([p for *_, p in asked])
     worst = min(
-        ((p, entry) for p, entry in zip(adjusted, asked, strict=True) if p is not None),
+        (
+            (p, entry)
+            for p, entry in zip(adjusted, asked, strict=True)
+            if p is not None and p < LIMIT and abs(entry[3] - entry[4]) >= LEAST_GAP
+        ),
         key=lambda item: item[0],
         default=None,
     )
-    if worst is None or worst[0] >= LIMIT:
+    if worst is None:
         return []
     p, (category, one, two, first, second, _) = worst
-    if abs(first - second) < LEAST_GAP:
-        return []
     body = (
         f"{category} is {first:.1%} of the requests of {one} and {second:.1%} of those of {two} "
         f"(p {_small(p)}). Compare category by category, and find out why the arms are sent different work."
