@@ -195,12 +195,16 @@ def _pairs(table: pl.DataFrame) -> list[tuple[str, str, str, float, float, float
     found = []
     arms = sorted(set(table["arm"]))
     rows = {(row["category"], row["arm"]): row for row in table.iter_rows(named=True)}
+    units = dict(table.select("arm", "units").iter_rows())
     for category in sorted(set(table["category"])):
         one = rows.get((category, arms[0])) if arms else None
         for arm in arms[1:]:
             two = rows.get((category, arm))
             first, second = (0.0 if row is None else row["share"] for row in (one, two))
             variance = sum(row["variance"] for row in (one, two) if row is not None)
+            if variance == 0:  # all or nothing in both arms: what it would be with one share
+                pooled = (first + second) / 2
+                variance = pooled * (1 - pooled) * (1 / units[arms[0]] + 1 / units[arm])
             p = math.erfc(abs(first - second) / math.sqrt(2 * variance)) if variance > 0 else None
             found.append((category, arms[0], arm, first, second, p))
     return found
