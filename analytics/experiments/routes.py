@@ -175,23 +175,19 @@ def diluted(
     if parts[0] is None or parts[1] is None:
         return all_requests
     within = effect(metric, parts[0], parts[1], unit=assigned.unit, level=level, value_usd=value_usd)
-    if within.effect.value is None or within.effect.low is None or within.effect.high is None:
-        return replace(
-            all_requests,
-            effect=within.effect if within.effect.value is None else _scaled(within, 1.0, level=level),
-            relative=undefined(within.reason or "no interval", level=level),
-            p_value=None,
-            error=None,
-            reason=within.reason,
-        )
-    names = ("n", "n") if metric == "net_usd" else RATIOS[metric]
-    share, error = _share(study, KNOWN[names[0]], control, treatment, category)
-    known = _scaled(within, share, level=level, share_error=error)
-    before = all_requests.control
-    relative = undefined("the control's value is 0 or below", n=known.n, level=level)
-    if before.value is not None and before.value > 0 and known.value is not None:
-        relative = _relative(known, before, parts[0], metric, share, level=level, value_usd=value_usd)
-    own = None if within.error is None else math.hypot(share * within.error, error * within.effect.value)
+    known, own = within.effect, None
+    relative = undefined(within.reason or "no interval", level=level)
+    if within.effect.value is not None:
+        names = ("n", "n") if metric == "net_usd" else RATIOS[metric]
+        share, error = _share(study, KNOWN[names[0]], control, treatment, category)
+        known = _scaled(within, share, level=level, share_error=error)
+        before = all_requests.control
+        if before.value is None or before.value <= 0:
+            relative = undefined("the control's value is 0 or below", n=known.n, level=level)
+        elif known.low is not None:
+            relative = _relative(known, before, parts[0], metric, share, level=level, value_usd=value_usd)
+        if within.error is not None:
+            own = math.hypot(share * within.error, error * within.effect.value)
     return replace(
         all_requests,
         effect=known,
