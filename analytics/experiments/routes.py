@@ -16,7 +16,7 @@ import polars as pl
 from analytics.estimate import LEVEL, Estimate, normal_quantile, undefined
 from analytics.experiments import outcomes
 from analytics.experiments.assignment import Assignment
-from analytics.experiments.effects import Effect, Metric, effect, ratio_error
+from analytics.experiments.effects import NET, Effect, Metric, effect, ratio_error
 from analytics.experiments.moments import KNOWN, RATIOS, Moments
 from analytics.experiments.outcomes import BETWEEN, Scope
 from analytics.tuning.regressions import mcnemar
@@ -178,7 +178,7 @@ def diluted(
     known, own = within.effect, None
     relative = undefined(within.reason or "no interval", level=level)
     if within.effect.value is not None:
-        names = ("n", "n") if metric == "net_usd" else RATIOS[metric]
+        names = NET if metric == "net_usd" else RATIOS[metric]
         share, error = _share(study, KNOWN[names[0]], control, treatment, category)
         known = _scaled(within, share, level=level, share_error=error)
         before = all_requests.control
@@ -243,7 +243,7 @@ def _relative(
     if known.low is None or known.high is None or before.low is None or before.high is None:
         return Estimate(ratio, None, None, known.n, "none", level)
     wide = normal_quantile((1 + level) / 2)
-    names = ("net", "bn") if metric == "net_usd" else RATIOS[metric]
+    names = NET if metric == "net_usd" else RATIOS[metric]
     moments = part.netted(value_usd) if metric == "net_usd" else part
     common = (share * ratio_error(moments, *names)) ** 2 if moments.seen[KNOWN[names[0]]] > 1 else 0.0
     base_variance = ((before.high - before.low) / (2 * wide)) ** 2
