@@ -205,9 +205,9 @@ def _share(
     part = sum(study.moments[category, arm].sums[counted] for arm in (control, treatment))
     whole = sum(study.whole[category, arm].sums[counted] for arm in (control, treatment))
     share = part / whole
-    units = sum(study.whole[category, arm].seen[counted] for arm in (control, treatment))
-    # Users' requests come in groups of about whole / units; their shares spread at most that much more.
-    return share, math.sqrt(share * (1 - share) / min(units, whole))
+    squares = sum(study.whole[category, arm].product(counted, counted) for arm in (control, treatment))
+    # At most as uncertain as if all requests of a user were routed alike.
+    return share, math.sqrt(share * (1 - share) * squares) / whole
 
 
 def _scaled(within: Effect, share: float, *, level: float, share_error: float = 0.0) -> Estimate:
