@@ -26,7 +26,7 @@ LEAST_UNITS = 30
 SHARES = ("accuracy", "escalation_rate")
 NET = ("net", "bn")
 _NOISY = 0.2
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 """Part of a sum of squares that rounding may leave of a difference which is nothing."""
 _LACKING = {
     "accuracy": "no served answer is graded",
@@ -140,7 +140,7 @@ def ratio_error(arm: Moments, above: str, below: str) -> float:
     ratio = arm.sums[above] / total
     whole = arm.product(above, above) + ratio**2 * arm.product(below, below)
     squares = whole - 2 * ratio * arm.product(above, below)
-    if squares <= _ROUNDING * whole:
+    if squares <= ROUNDING * whole:
         return 0.0
     return math.sqrt(squares * units / (units - 1)) / total
 
