@@ -9,7 +9,7 @@ import polars as pl
 from analytics.estimate import LEVEL, Floats, normal_quantile
 from analytics.experiments import outcomes
 from analytics.experiments.assignment import Assignment
-from analytics.experiments.effects import Metric
+from analytics.experiments.effects import ROUNDING, Metric
 from analytics.experiments.moments import KNOWN, RATIOS
 from analytics.experiments.outcomes import BETWEEN, Scope
 from analytics.experiments.sequential import (
@@ -200,6 +200,7 @@ def _running(rows: pl.DataFrame, calendar: list[object]) -> tuple[Floats, Floats
     seen = (totals[2] > 0).sum(axis=0)
     ratio = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
     squares = ((totals[0] - ratio * totals[1]) ** 2).sum(axis=0)
+    squares = np.where(squares <= ROUNDING * (totals[0] ** 2).sum(axis=0), 0.0, squares)
     enough = (seen > 1) & (below > 0)
     error = np.sqrt(squares * seen / np.maximum(seen - 1, 1)) / np.where(below > 0, below, 1.0)
     return above, below, known, np.where(enough, error, np.nan)

@@ -209,7 +209,7 @@ def test_without_times_or_values_there_are_no_looks(store):
         for entry in users(5)
     ]
     assert looked(store, of_a, "cost_usd", dataset="of a") is None
-    still = [{**entry, "fast_cost_usd": 1.0} for entry in users(5)]
+    still = [{**entry, "fast_cost_usd": 1.01} for entry in users(5)]
     assert looked(store, still, "cost_usd", dataset="still") is None
     few = [request(f"{arm}{n}", arm, n, fast_cost_usd=float(n)) for arm in "ab" for n in range(30)]
     assert looked(store, few, "cost_usd", dataset="few") is None
