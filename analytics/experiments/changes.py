@@ -19,6 +19,8 @@ LEAST_GAP = 0.01
 PRICE_STEP = 0.01
 LEAST_SHARED = 0.5
 """Share of an arm's requests that must lie within the period that all arms have in common."""
+_ABSENT = 0.1
+_CHANCE = 0.001
 _EXACT = 1e-6
 _LEAST_CALLS = 20
 
@@ -64,12 +66,16 @@ def periods(store: "Store", scope: Scope) -> list[Finding]:
 
 
 _MODELS = """
-    SELECT arm, fast_model, strong_model, count(*) AS n, min(ts) AS first, max(ts) AS last
+    SELECT arm, fast_model, strong_model, count(*) AS n, count(DISTINCT unit) AS units, min(ts) AS first,
+        max(ts) AS last
     FROM ({sql}) WHERE within AND fast_model IS NOT NULL GROUP BY ALL"""
 
 
 def models(store: "Store", scope: Scope) -> list[Finding]:
-    """Pairs of models that one arm alone has, and pairs that come or go in the middle."""
+    """Pairs of models that one arm alone has, and pairs that come or go in the middle.
+
+    Pairs so rare that chance keeps them out of an arm, or of a part of the time, are passed over.
+    """
     with outcomes.requests(store, scope) as (cursor, sql, values):
         found = cursor.sql(_MODELS.format(sql=sql), params=values).pl()
     if found.is_empty():
@@ -77,37 +83,49 @@ def models(store: "Store", scope: Scope) -> list[Finding]:
     label = pl.format("{} > {}", "fast_model", "strong_model")
     found = found.with_columns(label.alias("pair"))
     findings = []
-    arms = sorted(set(found["arm"]))
-    by_pair = found.group_by("pair").agg(
-        pl.col("arm").n_unique().alias("arms"),
-        pl.col("n").sum(),
-        pl.col("first").min(),
-        pl.col("last").max(),
+    whole = found["n"].sum()
+    shares = {arm: n / whole for arm, n in found.group_by("arm").agg(pl.col("n").sum()).iter_rows()}
+    by_pair = (
+        found.group_by("pair")
+        .agg(pl.col("arm"), pl.col("n", "units").sum(), pl.col("first").min(), pl.col("last").max())
+        .filter(pl.col("n") >= LEAST_GAP * whole)
+        .sort("n", "pair", descending=[True, False])
     )
-    lone = by_pair.filter(pl.col("arms") < len(arms)).sort("n", descending=True)
-    if lone.height and lone["n"][0] >= LEAST_GAP * found["n"].sum():
+    rows = list(by_pair.iter_rows(named=True))
+    lone = next((row["pair"] for row in rows if _kept_out(row, shares) < _CHANCE), None)
+    if lone is not None:
         body = (
-            f"{lone['pair'][0]} is not in every arm. If that is the change under test, the effect is that of "
+            f"{lone} is not in every arm. If that is the change under test, the effect is that of "
             "the models and the thresholds together; if not, the arms differ by more than they should."
         )
         findings.append(Finding("models", "The arms do not use the same models", body))
     first, last = found["first"].min(), found["last"].max()
     if first is None or last is None or first == last:
         return findings
-    edge = (last - first) / 10
-    moved = by_pair.filter(
-        ((pl.col("first") > first + edge) | (pl.col("last") < last - edge))
-        & (pl.col("n") >= LEAST_GAP * found["n"].sum())
-    )
-    if moved.height:
-        row = moved.row(0, named=True)
+    moved = next((row for row in rows if _came_or_went(row, first, last)), None)
+    if moved is not None:
         body = (
-            f"{row['pair']} was used from {_day(row['first'])} to {_day(row['last'])} only, while the "
+            f"{moved['pair']} was used from {_day(moved['first'])} to {_day(moved['last'])} only, while the "
             "experiment went on. Arms stay comparable if both changed at once; the effect is then an average "
             "over both set-ups. Narrow the dates to one of them."
         )
         findings.append(Finding("models", "The models changed in the middle", body))
     return findings
+
+
+def _kept_out(pair: dict[str, Any], shares: dict[str, float]) -> float:
+    """Chance that an arm without these models merely got none of their users; 1 where every arm has them."""
+    return min(
+        (float((1 - shares[arm]) ** pair["units"]) for arm in set(shares) - set(pair["arm"])), default=1.0
+    )
+
+
+def _came_or_went(pair: dict[str, Any], first: Any, last: Any) -> bool:
+    """Whether models were not used in a tenth of the time or more, and not by chance."""
+    if pair["first"] is None:
+        return False
+    absent = max(pair["first"] - first, last - pair["last"]) / (last - first)
+    return bool(absent > _ABSENT and (1 - absent) ** pair["units"] < _CHANCE)
 
 
 def _side(side: str) -> str:

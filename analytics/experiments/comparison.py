@@ -10,7 +10,7 @@ from analytics.experiments import latencies, outcomes
 from analytics.experiments.assignment import Assignment, assignment
 from analytics.experiments.effects import LEAST_UNITS, Effect, Metric, effect
 from analytics.experiments.heterogeneity import Heterogeneity, heterogeneity, shrunk
-from analytics.experiments.latencies import Counted, Ranks, quantile_effect, ranks
+from analytics.experiments.latencies import Counted, Ranks, arm_quantile, quantile_effect, ranks
 from analytics.experiments.moments import Moments
 from analytics.experiments.outcomes import Scope
 from analytics.experiments.preperiod import Adjusted, adjusted
@@ -235,12 +235,11 @@ def _effects(
     effects: dict[Metric, Effect] = {}
     for metric in asked:
         if metric == "latency_p95_s":
-            counted = [found.latencies.get((category, arm)) for arm in arms]
-            nothing = [arm is None for arm in counted]
-            if any(nothing):
-                effects[metric] = _unknown(metric, effects["latency_s"])
+            before, after = (found.latencies.get((category, arm)) for arm in arms)
+            if before is None or after is None:
+                effects[metric] = _unknown(metric, effects["latency_s"], before, after)
             else:
-                effects[metric] = quantile_effect(counted[0], counted[1], level=level)  # type: ignore[arg-type]
+                effects[metric] = quantile_effect(before, after, level=level)
             continue
         effects[metric] = effect(
             metric, control, treatment, unit=found.assigned.unit, level=level, value_usd=value_usd
@@ -248,8 +247,13 @@ def _effects(
     return effects
 
 
-def _unknown(metric: Metric, like: Effect) -> Effect:
-    return Effect(metric, like.control, like.treatment, like.effect, like.relative, None, None, like.reason)
+def _unknown(metric: Metric, like: Effect, before: Counted | None, after: Counted | None) -> Effect:
+    """Quantiles of the arms that have any; without an effect, as on the mean."""
+    arms = [
+        mean if arm is None else arm_quantile(arm, level=mean.level)
+        for mean, arm in ((like.control, before), (like.treatment, after))
+    ]
+    return Effect(metric, arms[0], arms[1], like.effect, like.relative, None, None, like.reason)
 
 
 def _diluted(

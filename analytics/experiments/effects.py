@@ -26,6 +26,8 @@ LEAST_UNITS = 30
 SHARES = ("accuracy", "escalation_rate")
 NET = ("net", "bn")
 _NOISY = 0.2
+ROUNDING = 1e-9
+"""Part of a sum of squares that rounding may leave of a difference which is nothing."""
 _LACKING = {
     "accuracy": "no served answer is graded",
     "cost_usd": "no cost is known",
@@ -91,9 +93,14 @@ def effect(
     lacking = next((arm.reason for arm in arms if arm.value is None), None)
     if lacking is not None:
         return _none(metric, arms, f"{lacking} in one of the arms" if _one_sided(arms) else lacking)
-    if metric in SHARES and _counted(metric, control, treatment, unit=unit):
+    single = min(arm.seen[KNOWN[names[0]]] for arm in (control, treatment)) < 2  # noqa: PLR2004 - a variance needs two
+    if (
+        metric in SHARES
+        and not (single and unit == "unit")
+        and _counted(metric, control, treatment, unit=unit)
+    ):
         return _proportions(metric, control, treatment, arms, unit=unit, level=level)
-    if min(arm.seen[KNOWN[names[0]]] for arm in (control, treatment)) < 2:  # noqa: PLR2004 - a variance needs two
+    if single:
         return _none(metric, arms, "an arm has a single unit, whose spread is unknown")
     return _ratios(metric, names, control, treatment, arms, level=level)
 
@@ -128,15 +135,14 @@ def arm_estimate(metric: Metric, arm: Moments, *, unit: Unit, level: float = LEV
 
 
 def ratio_error(arm: Moments, above: str, below: str) -> float:
-    """Standard error of the ratio of two sums over units, by the delta method."""
-    units, total = arm.seen[KNOWN[above]], arm.sums[below]
+    """Standard error of the ratio of two sums over the units that have the second, by the delta method."""
+    units, total = arm.seen[KNOWN[below]], arm.sums[below]
     ratio = arm.sums[above] / total
-    squares = (
-        arm.product(above, above)
-        - 2 * ratio * arm.product(above, below)
-        + ratio**2 * arm.product(below, below)
-    )
-    return math.sqrt(max(squares, 0.0) * units / (units - 1)) / total
+    whole = arm.product(above, above) + ratio**2 * arm.product(below, below)
+    squares = whole - 2 * ratio * arm.product(above, below)
+    if squares <= ROUNDING * whole:
+        return 0.0
+    return math.sqrt(squares * units / (units - 1)) / total
 
 
 @lru_cache(maxsize=512)
@@ -164,13 +170,13 @@ def _counted(metric: str, *arms: Moments, unit: Unit) -> bool:
 
 
 def _effective(metric: str, arm: Moments, *, unit: Unit) -> float:
-    """How many independent requests tell as much as the arm's; users where none differs."""
+    """How many independent requests tell as much as the arm's; users where none differs, or one is alone."""
     above, below = RATIOS[metric]
-    n = arm.sums[below]
+    n, units = arm.sums[below], arm.seen[KNOWN[above]]
     if unit == "request":
         return n
-    if arm.sums[above] in (0, n):
-        return float(arm.seen[KNOWN[above]])
+    if arm.sums[above] in (0, n) or units == 1:
+        return float(units)
     return n / arm.design_effect(above, below)
 
 

@@ -111,9 +111,11 @@ def counted(store: "Store", scope: Scope, assigned: Assignment) -> dict[tuple[st
 
 
 def _design_effect(row: Mapping[str, float]) -> float:
+    if row["units"] < 2:  # noqa: PLR2004 - nothing is known of other users, so one counts as one request
+        return row["m"]
     share = row["h"] / row["m"]
     alone = row["m"] * share * (1 - share)
-    if alone <= 0 or row["units"] < 2:  # noqa: PLR2004 - a variance needs two
+    if alone <= 0:
         return 1.0
     squares = row["hh"] - 2 * share * row["hm"] + share**2 * row["mm"]
     return float(max(1.0, squares / alone * row["units"] / (row["units"] - 1)))
@@ -143,19 +145,12 @@ def quantile_effect(control: Counted, treatment: Counted, *, level: float = LEVE
     """The effect on the 95th percentile, by the exact bootstrap distribution of both arms' quantiles."""
     arms = (arm_quantile(control, level=level), arm_quantile(treatment, level=level))
     n = control.n + treatment.n
-    reason = next(
-        (
-            "an arm has too few requests for a 95th percentile with an interval"
-            for arm in arms
-            if arm.low is None or arm.high is None
-        ),
-        None,
-    )
     difference = float(arms[1].value or 0) - float(arms[0].value or 0)
-    if reason is not None:
-        known = Estimate(difference, None, None, n, "none", level)
-        return Effect("latency_p95_s", *arms, known, undefined(reason, n=n, level=level), None, None, reason)
+    if any(arm.low is None or arm.high is None for arm in arms):
+        return _none(arms, "an arm has too few requests for a 95th percentile with an interval")
     first, second = (_bootstrap(arm) for arm in (control, treatment))
+    if first[0] == first[-1] and second[0] == second[-1]:
+        return _none(arms, "it does not vary within the arms")
     tails = [(1 - level) / 2, (1 + level) / 2]
     differences = np.subtract.outer(second, first).ravel()
     ratios = np.divide.outer(second, np.maximum(first, 1e-12)).ravel()
@@ -177,6 +172,13 @@ def quantile_effect(control: Counted, treatment: Counted, *, level: float = LEVE
         p_value,
         float(differences.std()) or None,
     )
+
+
+def _none(arms: tuple[Estimate, Estimate], reason: str) -> Effect:
+    n, level = arms[0].n + arms[1].n, arms[0].level
+    difference = float(arms[1].value or 0) - float(arms[0].value or 0)
+    known = Estimate(difference, None, None, n, "none", level)
+    return Effect("latency_p95_s", *arms, known, undefined(reason, n=n, level=level), None, None, reason)
 
 
 def _bootstrap(arm: Counted) -> Floats:

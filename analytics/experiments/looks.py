@@ -9,8 +9,8 @@ import polars as pl
 from analytics.estimate import LEVEL, Floats, normal_quantile
 from analytics.experiments import outcomes
 from analytics.experiments.assignment import Assignment
-from analytics.experiments.effects import Metric
-from analytics.experiments.moments import RATIOS
+from analytics.experiments.effects import ROUNDING, Metric
+from analytics.experiments.moments import KNOWN, RATIOS
 from analytics.experiments.outcomes import BETWEEN, Scope
 from analytics.experiments.sequential import (
     LEAST_PER_ARM,
@@ -33,7 +33,7 @@ COST_STEP = 0.1
 
 _DAILY = """
     SELECT arm, {cluster} AS cluster, CAST(date_trunc($step, ts) AS DATE) AS day,
-        sum({above})::DOUBLE AS above, sum({below})::DOUBLE AS below
+        sum({above})::DOUBLE AS above, sum({below})::DOUBLE AS below, sum({known})::DOUBLE AS known
     FROM (SELECT *, {values} FROM ({sql})) AS r
     WHERE within AND ts IS NOT NULL AND arm IN ($control, $treatment) {kept} GROUP BY ALL"""
 
@@ -101,12 +101,12 @@ def looks(
     rows, by_week = days
     calendar = sorted(set(rows["day"]))
     arms = [_running(rows.filter(pl.col("arm") == arm), calendar) for arm in (control, treatment)]
-    counts = [arm[1] for arm in arms]
-    if min(count[-1] for count in counts) <= 0:
+    counts = [arm[2] for arm in arms]
+    if min(arm[1][-1] for arm in arms) <= 0:
         return None
     enough = (counts[0] >= LEAST_PER_ARM) & (counts[1] >= LEAST_PER_ARM)
-    values = [np.divide(total, n, out=np.full_like(n, np.nan), where=n > 0) for total, n, _ in arms]
-    effect, error = values[1] - values[0], np.hypot(arms[0][2], arms[1][2])
+    values = [np.divide(total, n, out=np.full_like(n, np.nan), where=n > 0) for total, n, *_ in arms]
+    effect, error = values[1] - values[0], np.hypot(arms[0][3], arms[1][3])
     exact = assigned.unit == "request" and metric in ("accuracy", "escalation_rate") and _whole(rows)
     step = tau / scale if tau is not None else COST_STEP * abs(float(values[0][-1]))
     if exact:
@@ -163,7 +163,8 @@ def _days(
     above, below = RATIOS.get(metric, ("net", "bn"))
     if metric == "net_usd":
         above = "$value_usd * bg - bc"
-    names = ("bg", "bc", "bn") if metric == "net_usd" else (above, below)
+    known = KNOWN[below]
+    names = ("bg", "bc", "bn") if metric == "net_usd" else tuple(dict.fromkeys((above, below, known)))
     kept = ""
     with outcomes.requests(store, scope) as (cursor, sql, values):
         if assigned.left_out.height:
@@ -176,6 +177,7 @@ def _days(
             cluster=cluster,
             above=above,
             below=below,
+            known=known,
             values=", ".join(f"{outcomes.VALUES[name]} AS {name}" for name in names),
             sql=sql,
             kept=kept,
@@ -184,26 +186,27 @@ def _days(
         if metric == "net_usd":
             asked["value_usd"] = value_usd
         rows = cursor.sql(statement, params=asked).pl()
-    rows = rows.filter(pl.col("below") > 0)
+    rows = rows.filter(pl.col("known") > 0)
     return None if set(rows["arm"]) != set(arms) else (rows, by_week)
 
 
-def _running(rows: pl.DataFrame, calendar: list[object]) -> tuple[Floats, Floats, Floats]:
-    """Totals above and below and the standard error of their ratio, each as of the end of every day."""
+def _running(rows: pl.DataFrame, calendar: list[object]) -> tuple[Floats, Floats, Floats, Floats]:
+    """Totals above and below, requests, and the standard error of the ratio, as of the end of every day."""
     places = {day: place for place, day in enumerate(calendar)}
     units, unit = np.unique(rows["cluster"].to_numpy(), return_inverse=True)
     day = np.array([places[entry] for entry in rows["day"]])
-    totals = np.zeros((2, units.size, len(calendar)))
-    for row, name in enumerate(("above", "below")):
+    totals = np.zeros((3, units.size, len(calendar)))
+    for row, name in enumerate(("above", "below", "known")):
         np.add.at(totals[row], (unit, day), rows[name].to_numpy())
     totals = np.cumsum(totals, axis=2)
-    above, below = totals.sum(axis=1)
-    seen = (totals[1] > 0).sum(axis=0)
+    above, below, known = totals.sum(axis=1)
+    seen = (totals[2] > 0).sum(axis=0)
     ratio = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
     squares = ((totals[0] - ratio * totals[1]) ** 2).sum(axis=0)
+    squares = np.where(squares <= ROUNDING * (totals[0] ** 2).sum(axis=0), 0.0, squares)
     enough = (seen > 1) & (below > 0)
     error = np.sqrt(squares * seen / np.maximum(seen - 1, 1)) / np.where(below > 0, below, 1.0)
-    return above, below, np.where(enough, error, np.nan)
+    return above, below, known, np.where(enough, error, np.nan)
 
 
 def _whole(rows: pl.DataFrame) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from analytics.estimate import LEVEL, Estimate
 from analytics.experiments import outcomes
 from analytics.experiments.assignment import Assignment
+from analytics.experiments.effects import ROUNDING
 from analytics.experiments.outcomes import BUCKETS, MOST_UNITS, Scope
 
 if TYPE_CHECKING:
@@ -131,7 +132,11 @@ def _adjusted(
     covariates = (f"p{above}", f"p{below}")
     if any(row[below] <= 0 or row[covariates[1]] <= 0 for row in both):
         return None
+    if not any(_varies(row, above, below) for row in both):
+        return None
     control, treatment = (_aggregates(row, (*names, *covariates)) for row in both)
+    if _explained(control + treatment, names, covariates):
+        return None
     plain, better = (_analysed(control, treatment, names, extra, level=level) for extra in ((), covariates))
     spread = [item.effect_size_ci_upper - item.effect_size_ci_lower for item in (plain, better)]
     if not spread[0] > 0:
@@ -145,6 +150,19 @@ def _adjusted(
         level,
     )
     return estimate, float(better.pvalue), (spread[1] / spread[0]) ** 2
+
+
+def _varies(row: dict[str, Any], above: str, below: str) -> bool:
+    """Whether a ratio differs between the users of an arm by more than rounding."""
+    ratio = row[above] / row[below]
+    whole = row[f"{above}_x_{above}"] + ratio**2 * row[f"{below}_x_{below}"]
+    return bool(whole - 2 * ratio * row[f"{above}_x_{below}"] > ROUNDING * whole)
+
+
+def _explained(users: "Aggregates", names: tuple[str, str], covariates: tuple[str, str]) -> bool:
+    """Whether the history tells a metric but for rounding, so that nothing is left to test with."""
+    both = users.ratio_var(*names) * users.ratio_var(*covariates)
+    return bool(both > 0 and users.ratio_cov(*names, *covariates) ** 2 >= (1 - ROUNDING) * both)
 
 
 def _analysed(

@@ -16,7 +16,7 @@ import polars as pl
 from analytics.estimate import LEVEL, Estimate, normal_quantile, undefined
 from analytics.experiments import outcomes
 from analytics.experiments.assignment import Assignment
-from analytics.experiments.effects import Effect, Metric, effect, ratio_error
+from analytics.experiments.effects import NET, Effect, Metric, effect, ratio_error
 from analytics.experiments.moments import KNOWN, RATIOS, Moments
 from analytics.experiments.outcomes import BETWEEN, Scope
 from analytics.tuning.regressions import mcnemar
@@ -188,23 +188,19 @@ def diluted(
     if parts[0] is None or parts[1] is None:
         return all_requests
     within = effect(metric, parts[0], parts[1], unit=assigned.unit, level=level, value_usd=value_usd)
-    if within.effect.value is None or within.effect.low is None or within.effect.high is None:
-        return replace(
-            all_requests,
-            effect=within.effect if within.effect.value is None else _scaled(within, 1.0, level=level),
-            relative=undefined(within.reason or "no interval", level=level),
-            p_value=None,
-            error=None,
-            reason=within.reason,
-        )
-    names = ("n", "n") if metric == "net_usd" else RATIOS[metric]
-    share, error = _share(study, KNOWN[names[0]], control, treatment, category)
-    known = _scaled(within, share, level=level, share_error=error)
-    before = all_requests.control
-    relative = undefined("the control's value is 0 or below", n=known.n, level=level)
-    if before.value is not None and before.value > 0 and known.value is not None:
-        relative = _relative(known, before, parts[0], metric, share, level=level, value_usd=value_usd)
-    own = None if within.error is None else math.hypot(share * within.error, error * within.effect.value)
+    known, own = within.effect, None
+    relative = undefined(within.reason or "no interval", level=level)
+    if within.effect.value is not None:
+        names = NET if metric == "net_usd" else RATIOS[metric]
+        share, error = _share(study, KNOWN[names[0]], control, treatment, category)
+        known = _scaled(within, share, level=level, share_error=error)
+        before = all_requests.control
+        if before.value is None or before.value <= 0:
+            relative = undefined("the control's value is 0 or below", n=known.n, level=level)
+        elif known.low is not None:
+            relative = _relative(known, before, parts[0], metric, share, level=level, value_usd=value_usd)
+        if within.error is not None:
+            own = math.hypot(share * within.error, error * within.effect.value)
     return replace(
         all_requests,
         effect=known,
@@ -222,9 +218,9 @@ def _share(
     part = sum(study.moments[category, arm].sums[counted] for arm in (control, treatment))
     whole = sum(study.whole[category, arm].sums[counted] for arm in (control, treatment))
     share = part / whole
-    units = sum(study.whole[category, arm].seen[counted] for arm in (control, treatment))
-    # Users' requests come in groups of about whole / units; their shares spread at most that much more.
-    return share, math.sqrt(share * (1 - share) / min(units, whole))
+    squares = sum(study.whole[category, arm].product(counted, counted) for arm in (control, treatment))
+    # At most as uncertain as if all requests of a user were routed alike.
+    return share, math.sqrt(share * (1 - share) * squares) / whole
 
 
 def _scaled(within: Effect, share: float, *, level: float, share_error: float = 0.0) -> Estimate:
@@ -260,7 +256,7 @@ def _relative(
     if known.low is None or known.high is None or before.low is None or before.high is None:
         return Estimate(ratio, None, None, known.n, "none", level)
     wide = normal_quantile((1 + level) / 2)
-    names = ("net", "bn") if metric == "net_usd" else RATIOS[metric]
+    names = NET if metric == "net_usd" else RATIOS[metric]
     moments = part.netted(value_usd) if metric == "net_usd" else part
     common = (share * ratio_error(moments, *names)) ** 2 if moments.seen[KNOWN[names[0]]] > 1 else 0.0
     base_variance = ((before.high - before.low) / (2 * wide)) ** 2

@@ -18,6 +18,8 @@ LEAST_PER_ARM = 100
 """Requests per arm before which the plugged-in variance is too uncertain to look at."""
 LEAST_P = 1e-12
 _GRID = 801
+_FARTHEST = 30.0
+_TAIL = 9.0
 
 
 def mixture_radius(error: Floats, tau: float, *, level: float = LEVEL) -> Floats:
@@ -113,7 +115,7 @@ def spent(time: Floats, *, alpha: float) -> Floats:
     """Error that O'Brien-Fleming spending has used up at information times in (0, 1], one-sided."""
     from scipy.special import ndtr  # noqa: PLC0415 - off the page path
 
-    return np.asarray(2 - 2 * ndtr(normal_quantile(1 - alpha / 2) / np.sqrt(time)), dtype=np.float64)
+    return np.asarray(2 * ndtr(-normal_quantile(1 - alpha / 2) / np.sqrt(time)), dtype=np.float64)
 
 
 def spending_bounds(time: Floats, *, alpha: float = 0.025) -> Floats:
@@ -122,6 +124,9 @@ def spending_bounds(time: Floats, *, alpha: float = 0.025) -> Floats:
     Args:
         time: Increasing information times, the last one 1.
         alpha: One-sided error over all looks.
+
+    Returns:
+        One per look; 30 where the look is so early that next to nothing may be spent at it.
     """
     from scipy.optimize import brentq  # noqa: PLC0415 - off the page path
 
@@ -129,7 +134,12 @@ def spending_bounds(time: Floats, *, alpha: float = 0.025) -> Floats:
     bounds: list[float] = []
     state: tuple[Floats, Floats] | None = None
     for place, step in enumerate(budget):
-        bounds.append(float(brentq(_excess, 0.0, 12.0, args=(state, time, place, float(step)), xtol=1e-10)))
+        unseen = _excess(_FARTHEST, state, time, place, float(step)) >= 0
+        bounds.append(
+            _FARTHEST
+            if unseen
+            else float(brentq(_excess, 0.0, _FARTHEST, args=(state, time, place, float(step)), xtol=1e-10))
+        )
         state = _continued(state, time, place, bounds[-1], two_sided=False)
     return np.array(bounds)
 
@@ -179,8 +189,8 @@ def _continued(
     state: tuple[Floats, Floats] | None, time: Floats, place: int, bound: float, *, two_sided: bool
 ) -> tuple[Floats, Floats]:
     """Where the statistic is if it has not left: grid points and their probabilities (Simpson's rule)."""
-    edge = bound * math.sqrt(time[place])
-    bottom = -edge if two_sided else -9.0 * math.sqrt(time[place])
+    edge = min(bound, _TAIL) * math.sqrt(time[place])
+    bottom = -edge if two_sided else -_TAIL * math.sqrt(time[place])
     points = np.linspace(bottom, edge, _GRID)
     weights = np.full(_GRID, 2.0)
     weights[1::2] = 4.0

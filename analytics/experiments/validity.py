@@ -173,15 +173,17 @@ def _mix(store: "Store", scope: Scope, assigned: Assignment) -> list[Finding]:
     asked = _pairs(table)
     adjusted = holm([p for *_, p in asked])
     worst = min(
-        ((p, entry) for p, entry in zip(adjusted, asked, strict=True) if p is not None),
+        (
+            (p, entry)
+            for p, entry in zip(adjusted, asked, strict=True)
+            if p is not None and p < LIMIT and abs(entry[3] - entry[4]) >= LEAST_GAP
+        ),
         key=lambda item: item[0],
         default=None,
     )
-    if worst is None or worst[0] >= LIMIT:
+    if worst is None:
         return []
     p, (category, one, two, first, second, _) = worst
-    if abs(first - second) < LEAST_GAP:
-        return []
     body = (
         f"{category} is {first:.1%} of the requests of {one} and {second:.1%} of those of {two} "
         f"(p {_small(p)}). Compare category by category, and find out why the arms are sent different work."
@@ -194,12 +196,16 @@ def _pairs(table: pl.DataFrame) -> list[tuple[str, str, str, float, float, float
     found = []
     arms = sorted(set(table["arm"]))
     rows = {(row["category"], row["arm"]): row for row in table.iter_rows(named=True)}
+    units = dict(table.select("arm", "units").iter_rows())
     for category in sorted(set(table["category"])):
         one = rows.get((category, arms[0])) if arms else None
         for arm in arms[1:]:
             two = rows.get((category, arm))
             first, second = (0.0 if row is None else row["share"] for row in (one, two))
             variance = sum(row["variance"] for row in (one, two) if row is not None)
+            if variance == 0:  # all or nothing in both arms: what it would be with one share
+                pooled = (first + second) / 2
+                variance = pooled * (1 - pooled) * (1 / units[arms[0]] + 1 / units[arm])
             p = math.erfc(abs(first - second) / math.sqrt(2 * variance)) if variance > 0 else None
             found.append((category, arms[0], arm, first, second, p))
     return found
