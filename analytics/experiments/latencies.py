@@ -37,14 +37,18 @@ _COUNTS = f"""
     SELECT arm, coalesce(task_category, $uncategorised) AS category, {_VALUE} AS value, count(*) AS n
     FROM ({{sql}}) WHERE within AND latency IS NOT NULL {{kept}} GROUP BY ALL ORDER BY value"""  # noqa: S608
 _SLOW = """
-    WITH g AS (
-        SELECT arm, {group} AS category, {cluster} AS cluster, count(*) AS m,
-            count(*) FILTER (latency > limits.value) AS h
-        FROM (SELECT *, coalesce(task_category, $uncategorised) AS named FROM ({sql})
+    WITH g AS MATERIALIZED (
+        SELECT r.arm, r.category, {cluster} AS cluster, count(*)::DOUBLE AS m,
+            count_if(latency > limits.own)::DOUBLE AS h, count_if(latency > limits.whole)::DOUBLE AS w
+        FROM (SELECT *, coalesce(task_category, $uncategorised) AS category FROM ({sql})
             WHERE within AND latency IS NOT NULL {kept}) AS r
-        JOIN limits USING (arm) WHERE limits.category IS NOT DISTINCT FROM {group} GROUP BY ALL)
-    SELECT arm, category, count(*) AS units, sum(m)::DOUBLE AS m, sum(h)::DOUBLE AS h,
-        sum(h * h)::DOUBLE AS hh, sum(h * m)::DOUBLE AS hm, sum(m * m)::DOUBLE AS mm FROM g GROUP BY ALL"""
+        JOIN limits ON limits.arm = r.arm AND limits.category = r.category GROUP BY ALL),
+    whole AS (SELECT arm, cluster, sum(m) AS m, sum(w) AS h FROM g GROUP BY ALL)
+    SELECT arm, category, {sums} FROM g GROUP BY ALL
+    UNION ALL SELECT arm, NULL, {sums} FROM whole GROUP BY ALL"""
+_SUMS = (
+    """count(*) AS units, sum(m) AS m, sum(h) AS h, sum(h * h) AS hh, sum(h * m) AS hm, sum(m * m) AS mm"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +99,20 @@ def counted(store: "Store", scope: Scope, assigned: Assignment) -> dict[tuple[st
         if assigned.unit == "request" or not values_by:
             return values_by
         limits = pl.DataFrame(
-            [(category, arm, quantile(part)) for (category, arm), part in values_by.items()],
-            schema={"category": pl.String, "arm": pl.String, "value": pl.Float64},
+            [
+                (category, arm, quantile(part), quantile(values_by[None, arm]))
+                for (category, arm), part in values_by.items()
+                if category is not None
+            ],
+            schema={"category": pl.String, "arm": pl.String, "own": pl.Float64, "whole": pl.Float64},
             orient="row",
         )
         cursor.register("limits", limits)
         cluster = "unit" if assigned.units <= MOST_UNITS else f"hash(unit) % {BUCKETS}"
-        for group in ("NULL::VARCHAR", "named"):
-            statement = _SLOW.format(sql=sql, kept=kept, group=group, cluster=cluster)
-            for row in cursor.sql(statement, params=values).pl().iter_rows(named=True):
-                part = values_by[row["category"], row["arm"]]
-                effect = _design_effect(row)
-                values_by[row["category"], row["arm"]] = Counted(part.values, part.counts, effect)
+        statement = _SLOW.format(sql=sql, kept=kept, cluster=cluster, sums=_SUMS)
+        for row in cursor.sql(statement, params=values).pl().iter_rows(named=True):
+            part = values_by[row["category"], row["arm"]]
+            values_by[row["category"], row["arm"]] = Counted(part.values, part.counts, _design_effect(row))
     return values_by
 
 

@@ -24,10 +24,10 @@ Unit = Literal["request", "unit"]
 MOST_UNITS = 20_000
 """Above this many units they are dealt into ``BUCKETS`` by a hash of their name.
 
-A bucket is a unit as well, so variances stay unbiased; only degrees of freedom, of which there are
-thousands left, are given up.
+A bucket is a unit as well, so variances stay unbiased; only degrees of freedom, of which a thousand are
+left, are given up.
 """
-BUCKETS = 8_192
+BUCKETS = 1_024
 
 _SEEN = {side: f"coalesce({side}_correct, {side}_cost_usd, {side}_latency_s)" for side in ("fast", "strong")}
 _TAKEN = f"""coalesce(escalated,
@@ -162,6 +162,23 @@ _OUTER = ", ".join(
         *(f"sum({one}::DOUBLE * {two})::DOUBLE AS {one}_x_{two}" for one, two in PRODUCTS),
     ]
 )
+_TOTALLED = {
+    "n": "count(*)",
+    "k": "count(correct)",
+    "y": "coalesce(sum(correct), 0)",
+    "part": "count_if(correct > 0 AND correct < 1)",
+    "cn": "count(cost)",
+    "c": "coalesce(sum(cost), 0)",
+    "bn": "count(cost) FILTER (correct IS NOT NULL)",
+    "bg": "coalesce(sum(correct) FILTER (cost IS NOT NULL), 0)",
+    "bc": "coalesce(sum(cost) FILTER (correct IS NOT NULL), 0)",
+    "en": "count(taken)",
+    "e": "count_if(taken)",
+    "ln": "count(latency)",
+    "l": "coalesce(sum(latency), 0)",
+}
+"""The same features of a group of requests, by aggregates that skip nulls: much faster."""
+_GROUPED = ", ".join(f"({sql})::DOUBLE AS {name}" for name, sql in _TOTALLED.items())
 _INNER = ", ".join(f"{sql} AS {name}" for name, sql in VALUES.items())
 _TOTALS = ", ".join(f"sum({name})::DOUBLE AS {name}" for name in FEATURES)
 _CLUSTERS: dict[str, str] = {
@@ -201,15 +218,16 @@ def arm_moments(
         if between is not None:
             cursor.register("between_routes", between)
             kept += f" AND {BETWEEN}"
-        rows = f"""SELECT arm, coalesce(task_category, $uncategorised) AS category, unit, {_INNER}
-            FROM ({sql}) AS r WHERE {kept}"""  # noqa: S608 - our own names only
+        named = "coalesce(task_category, $uncategorised) AS category"
         if unit == "request":
+            rows = f"SELECT arm, {named}, {_INNER} FROM ({sql}) AS r WHERE {kept}"  # noqa: S608 - our own names only
             statement = f"SELECT arm, category, false AS whole, {_OUTER} FROM ({rows}) GROUP BY ALL"  # noqa: S608
         else:
             cluster = _CLUSTERS["unit" if units <= MOST_UNITS else "bucket"]
             statement = f"""
                 WITH clusters AS MATERIALIZED (
-                    SELECT arm, category, {cluster} AS cluster, {_TOTALS} FROM ({rows}) GROUP BY ALL),
+                    SELECT arm, {named}, {cluster} AS cluster, {_GROUPED}
+                    FROM ({sql}) AS r WHERE {kept} GROUP BY ALL),
                 whole AS (SELECT arm, cluster, {_TOTALS} FROM clusters GROUP BY ALL)
                 SELECT arm, category, false AS whole, {_OUTER} FROM clusters GROUP BY ALL
                 UNION ALL SELECT arm, NULL, true, {_OUTER} FROM whole GROUP BY ALL"""  # noqa: S608

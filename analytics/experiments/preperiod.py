@@ -50,6 +50,9 @@ class Adjusted:
     users: int
 
 
+_EARLIER = "FROM ({sql}) WHERE arm IS NULL AND ts < $starts"
+
+
 def _statement(cluster: str, *, left_out: bool) -> str:
     values = ", ".join(f"{outcomes.VALUES[name]} AS {name}" for name in _NAMES)
     sums = ", ".join(
@@ -107,8 +110,11 @@ def adjusted(
     with outcomes.requests(store, scope) as (cursor, sql, values):
         if assigned.left_out.height:
             cursor.register("left_out", assigned.left_out)
+        starts = {**values, "starts": assigned.first}
+        if not cursor.sql(f"SELECT count(*) {_EARLIER.format(sql=sql)}", params=starts).fetchall()[0][0]:
+            return {}
         statement = _statement(cluster, left_out=bool(assigned.left_out.height)).format(sql=sql)
-        rows = cursor.sql(statement, params={**values, "starts": assigned.first}).pl()
+        rows = cursor.sql(statement, params=starts).pl()
     arms = {row["arm"]: row for row in rows.iter_rows(named=True)}
     if control not in arms or treatment not in arms:
         return {}
