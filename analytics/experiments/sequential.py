@@ -47,20 +47,22 @@ def mixture_p_values(effect: Floats, error: Floats, tau: float) -> Floats:
     return np.minimum.accumulate(np.where(np.isfinite(p), p, 1.0))
 
 
-def proportion_sequence(successes: Floats, n: Floats, *, level: float = LEVEL) -> tuple[Floats, Floats]:
+def proportion_sequence(
+    successes: Floats, n: Floats, *, level: float | Floats = LEVEL
+) -> tuple[Floats, Floats]:
     """Exact intervals for one proportion that hold at every look: Robbins' beta-binomial mixture.
 
     Args:
         successes: So far, at each look.
         n: Trials so far; at 0 the interval is (0, 1).
-        level: Coverage at all looks at once.
+        level: Coverage at all looks at once; one for all, or one for each.
 
     Returns:
         The ends of ``{p: (n + 1) Binomial(successes; n, p) > 1 - level}``.
     """
     from scipy.special import betaln, xlog1py, xlogy  # noqa: PLC0415 - off the page path
 
-    bound = math.log(1 - level) + betaln(successes + 1, n - successes + 1)
+    bound = np.log1p(-np.asarray(level)) + betaln(successes + 1, n - successes + 1)
     mode = successes / np.maximum(n, 1)
 
     def inside(p: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
@@ -78,7 +80,7 @@ def proportion_sequence(successes: Floats, n: Floats, *, level: float = LEVEL) -
 
 
 def difference_sequence(
-    x1: Floats, n1: Floats, x2: Floats, n2: Floats, *, level: float = LEVEL
+    x1: Floats, n1: Floats, x2: Floats, n2: Floats, *, level: float | Floats = LEVEL
 ) -> tuple[Floats, Floats]:
     """Exact intervals for ``p1 - p2`` that hold at every look: both proportions at half the error."""
     each = (1 + level) / 2
@@ -92,13 +94,8 @@ def difference_p_values(x1: Floats, n1: Floats, x2: Floats, n2: Floats) -> Float
     low, high = np.full(np.shape(x1), math.log(1e-12)), np.zeros(np.shape(x1))
     for _ in range(40):
         middle = (low + high) / 2
-        apart = np.zeros(np.shape(x1), dtype=bool)
-        for place in np.ndindex(np.shape(x1)):
-            ends = difference_sequence(
-                *(np.array([float(part[place])]) for part in (x1, n1, x2, n2)),
-                level=1 - math.exp(middle[place]),
-            )
-            apart[place] = bool(ends[0][0] > 0 or ends[1][0] < 0)
+        ends = difference_sequence(x1, n1, x2, n2, level=-np.expm1(middle))
+        apart = (ends[0] > 0) | (ends[1] < 0)
         low, high = np.where(apart, low, middle), np.where(apart, middle, high)
     return np.minimum.accumulate(np.minimum(np.exp(high), 1.0))
 
