@@ -24,6 +24,8 @@ Metric = Literal[
 LEAST_UNITS = 30
 """Users per arm below which the spread between them is itself too uncertain to rely on."""
 SHARES = ("accuracy", "escalation_rate")
+POSITIVE = ("cost_usd", "latency_s")
+"""Means of values with a long right tail; their intervals hold better on the log scale."""
 NET = ("net", "bn")
 _NOISY = 0.2
 ROUNDING = 1e-9
@@ -120,18 +122,22 @@ def arm_estimate(metric: Metric, arm: Moments, *, unit: Unit, level: float = LEV
         return Estimate(value, low, high, n, method, level)
     if units < 2:  # noqa: PLR2004 - a variance needs two
         return Estimate(value, None, None, n, "none", level)
-    error = ratio_error(arm, *names)
-    wide = quantile(level, units - 1)
-    if metric == "cost_per_correct_usd":
-        if value <= 0 or _too_noisy(arm, level):
-            return Estimate(value, None, None, n, "none", level)
-        factor = math.exp(wide * error / value)
+    if metric == "cost_per_correct_usd" and (value <= 0 or _too_noisy(arm, level)):
+        return Estimate(value, None, None, n, "none", level)
+    half = quantile(level, _degrees(arm, KNOWN[names[0]])) * ratio_error(arm, *names)
+    if metric == "cost_per_correct_usd" or (metric in POSITIVE and half < value):
+        factor = math.exp(half / value)
         return Estimate(value, value / factor, value * factor, n, "delta method, log scale", level)
-    low, high = value - wide * error, value + wide * error
+    low, high = value - half, value + half
     if metric == "accuracy":
         low, high = max(low, 0.0), min(high, 1.0)
     method = "Student's t" if unit == "request" else "delta method over users, Student's t"
     return Estimate(value, low, high, n, method, level)
+
+
+def _degrees(arm: Moments, counted: str) -> int:
+    """Degrees of freedom of an error over users: fewer than users where some send many requests (Kish)."""
+    return max(1, round(arm.sums[counted] ** 2 / arm.product(counted, counted)) - 1)
 
 
 def ratio_error(arm: Moments, above: str, below: str) -> float:

@@ -96,6 +96,8 @@ def _more_days(found: Reading, compared: Comparison, *, margin: float, net: Esti
         cost = compared.effects["cost_usd"].effect
         if cost.low is not None and cost.high is not None and cost.low <= 0 <= cost.high:
             wanted.append((compared.effects["cost_usd"], cost.value))
+        if cost.low is None:
+            return None
     more = 0.0
     for effect, distance in wanted:
         if not effect.error or not distance:
@@ -166,8 +168,13 @@ def _open(
     if accuracy.low is None and net is None:
         return "This experiment cannot tell yet: accuracy has no interval, as too few answers are graded."
     seen = f"accuracy changes by {right}"
-    if cost.value is None:
+    if net is None and cost.value is None:
         return f"This experiment cannot tell: {seen}, but the cost of one arm is unknown."
+    if net is None and cost.low is None:
+        return (
+            f"This experiment cannot tell: {seen}, but the cost has no interval, as it does not vary within "
+            "the arms or too few requests have one."
+        )
     if net is not None:
         seen = (
             f"worth less cost changes by {saying.with_interval('net_usd', net, difference=True)} per request"

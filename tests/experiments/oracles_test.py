@@ -107,8 +107,11 @@ def test_means_of_independent_requests_are_those_of_welch():
             for arm, own in ((found.control, before), (found.treatment, after)):
                 assert arm.n == own.size
                 low, high = stats.t.interval(0.95, own.size - 1, own.mean(), stats.sem(own))
+                half = high - own.mean()
                 if metric == "accuracy":
                     low, high = max(low, 0.0), min(high, 1.0)
+                elif half < own.mean():  # costs and latencies: the same half width on the log scale
+                    low, high = (own.mean() * math.exp(sign * half / own.mean()) for sign in (-1, 1))
                 near(arm, own.mean(), low, high)
 
 

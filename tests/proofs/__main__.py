@@ -6,6 +6,7 @@ from tests.soak.programs import run
 
 PROGRAMS: dict[str, str] = {
     "certificates": "certificates",
+    "experiments": "experiments",
     "regimes": "regimes",
 }
 
