@@ -134,6 +134,12 @@ def open_next(dataset: str) -> None:
     st.session_state["_open"] = dataset
 
 
+def sidebar_params() -> dict[str, list[str]]:
+    """The sidebar's part of the URL, for a link that sets more: a link replaces all of it."""
+    names = ("dataset", "category", "pair", "dates", "arm", "missing")
+    return {name: st.query_params.get_all(name) for name in names if name in st.query_params}
+
+
 def put_in_force(dataset: str, thresholds: dict[str, float], source: str) -> None:
     """Take thresholds as those in force for the rest of this session, in place of the log's own.
 

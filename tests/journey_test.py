@@ -15,6 +15,7 @@ from app import App, served
 from visit import Visit, visiting
 
 from analytics import policy
+from analytics.experiments import spec
 
 pytestmark = pytest.mark.journey
 
@@ -164,6 +165,30 @@ def test_a_fresh_log_goes_from_upload_to_a_file_that_evaluates_to_the_figures_on
     assert written.overall is not None
     assert written.overall.accuracy is not None
     assert written.overall.accuracy.value == overall["accuracy"]["value"]
+
+
+def test_the_experiment_of_the_sample_leads_to_the_file_of_the_next_test(
+    visit: Visit, tmp_path: Path
+) -> None:
+    visit.open("Experiments")
+    page = visit.page
+    assert page.get_by_text("Adopt treatment if one more correct answer is worth more than").count()
+    page.get_by_role("button", name="Put treatment in force").click()
+    page.get_by_text("In force for this session").wait_for()
+    visit.open("Thresholds")
+    page.get_by_text("Plan a test of these thresholds").click()
+    page.get_by_text("How to split the traffic").wait_for()
+    visit.settle()
+    with page.expect_download() as expected:
+        page.get_by_role("button", name="Experiment (YAML)").click()
+    expected.value.save_as(tmp_path / "next.yaml")
+    test = spec.loads((tmp_path / "next.yaml").read_text(encoding="utf-8"))
+    # What was put in force is the control of the next test: .95 everywhere.
+    assert {rule.threshold for rule in test.arms[0].policy.categories.values()} == {0.95}
+    visit.open("Export")
+    page.get_by_role("tab", name="For a router").click()
+    page.get_by_text("tiertune_classifier.py").first.wait_for()
+    assert (visit.errors, visit.outside) == ([], [])
 
 
 def test_a_figure_agrees_at_the_precision_that_it_is_shown_with() -> None:

@@ -71,7 +71,7 @@ with table:
         "views/experiments.py",
         label="Plan a test of these thresholds",
         icon=":material/science:",
-        query_params={"shown": "Next test"},
+        query_params={**state.sidebar_params(), "shown": ["Next test"]},
     )
 with meter:
     figure, alt = optimism.meter(tuning), optimism.described(tuning)
