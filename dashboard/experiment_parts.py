@@ -305,6 +305,14 @@ def findings(found: "Study") -> None:
     """What a reader of the effects must know."""
     for item in found.reading.validity.findings:
         components.finding(reasons.said(item.title), reasons.said(item.body))
+    if found.peeked is not None:
+        error = words.percent(found.peeked, digits=0)
+        components.finding(
+            "This experiment may still be running",
+            "Its requests go on to the end of the log. Read once means at its planned end: looked at every day "
+            f"and stopped at the first good one, {error} of tests without a difference would be taken for "
+            "one. Choose to read it at any time, or wait for its end.",
+        )
     if found.comparison is not None and found.comparison.few_units:
         components.finding(
             "Few users",

@@ -72,6 +72,13 @@ def compared(options: argparse.Namespace) -> Outcome:
         )
         sha = log.read().facts.log_sha256 if options.report is not None else None
     notes = log.notes
+    if found.peeked is not None:
+        error = f"{found.peeked:.0%}"
+        said = (
+            "The experiment may still be running. Looked at every day, a reading made for one look is wrong in "
+            f"{error} of tests without a difference: add --read any-time, or wait for its end."
+        )
+        notes = (*notes, said)
     if options.report is not None:
         written = report(found, log_sha256=sha)["html" if suffix == ".html" else "markdown"]
         writing.write(options.report, written)

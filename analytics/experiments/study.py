@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from analytics.errors import SchemaError
 from analytics.estimate import LEVEL
+from analytics.experiments import outcomes
 from analytics.experiments.comparison import Comparison, Reading, comparison, reading
 from analytics.experiments.effects import Effect, Metric, effect
 from analytics.experiments.looks import Looks, looks
@@ -55,6 +57,7 @@ class Study:
         margin: Accuracy that may be lost.
         value_usd: Worth of a correct answer, USD; None if it was not said.
         read: Whether it is read once or at any time.
+        running: Whether its requests go on until the log ends, so that it may not have ended.
     """
 
     reading: Reading
@@ -65,6 +68,14 @@ class Study:
     margin: float
     value_usd: float | None
     read: Read
+    running: bool = False
+
+    @property
+    def peeked(self) -> float | None:
+        """True error of reading it every day as if each look were the only one; None if it ended."""
+        if not self.running or self.read == "any-time" or not self.looks:
+            return None
+        return next(iter(self.looks.values())).peeking_error
 
 
 def study(
@@ -122,7 +133,18 @@ def study(
         margin,
         value_usd,
         read,
+        _running(store, found),
     )
+
+
+def _running(store: "Store", found: Reading) -> bool:
+    """Whether the experiment's last request is from the log's last day."""
+    last = found.assigned.last
+    if last is None:
+        return False
+    with outcomes.requests(store, found.scope) as (cursor, sql, values):
+        ended = cursor.sql(f"SELECT max(ts) FROM ({sql})", params=values).fetchall()[0][0]  # noqa: S608
+    return bool(ended - last < timedelta(days=1))
 
 
 def _followed(

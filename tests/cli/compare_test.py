@@ -48,6 +48,16 @@ def test_the_comparison_says_what_to_do(log: Shell) -> None:
     assert "law" in printed
 
 
+def test_a_running_experiment_is_not_to_be_read_every_day(log: Shell) -> None:
+    # 20 days: Armitage, McPherson & Rowe (1969) have 24.8% for 20 looks at 5%.
+    log.text("compare", "log.csv")
+    assert "wrong in 25% of tests without a difference: add --read any-time" in log.err
+    log.text("compare", "log.csv", "--read", "any-time")
+    assert "may still be running" not in log.err
+    log.text("compare", str(data.sample_log()))
+    assert "may still be running" not in log.err
+
+
 def test_a_metric_is_shown_alone(log: Shell) -> None:
     printed = log.text("compare", "log.csv", "--metric", "cost_usd")
     assert "Cost per request" in printed
