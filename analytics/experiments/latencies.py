@@ -36,15 +36,16 @@ _VALUE = f"""CASE WHEN latency > 0 AND $binned THEN exp((floor(ln(latency) * {_S
 _COUNTS = f"""
     SELECT arm, coalesce(task_category, $uncategorised) AS category, {_VALUE} AS value, count(*) AS n
     FROM ({{sql}}) WHERE within AND latency IS NOT NULL {{kept}} GROUP BY ALL ORDER BY value"""  # noqa: S608
-_SLOW = """
+_SLOW = f"""
     WITH g AS (
-        SELECT arm, {group} AS category, {cluster} AS cluster, count(*) AS m,
-            count(*) FILTER (latency > limits.value) AS h
-        FROM (SELECT *, coalesce(task_category, $uncategorised) AS named FROM ({sql})
-            WHERE within AND latency IS NOT NULL {kept}) AS r
-        JOIN limits USING (arm) WHERE limits.category IS NOT DISTINCT FROM {group} GROUP BY ALL)
-    SELECT arm, category, count(*) AS units, sum(m)::DOUBLE AS m, sum(h)::DOUBLE AS h,
-        sum(h * h)::DOUBLE AS hh, sum(h * m)::DOUBLE AS hm, sum(m * m)::DOUBLE AS mm FROM g GROUP BY ALL"""
+        SELECT arm, {{group}} AS category, {{cluster}} AS cluster, count(*) AS m,
+            count(*) FILTER (r.value > limits.value) AS h, count(*) FILTER (r.value >= limits.value) AS k
+        FROM (SELECT *, {_VALUE} AS value, coalesce(task_category, $uncategorised) AS named FROM ({{sql}})
+            WHERE within AND latency IS NOT NULL {{kept}}) AS r
+        JOIN limits USING (arm) WHERE limits.category IS NOT DISTINCT FROM {{group}} GROUP BY ALL)
+    SELECT arm, category, count(*) AS units, sum(m)::DOUBLE AS m, sum(m * m)::DOUBLE AS mm,
+        sum(h)::DOUBLE AS h, sum(h * h)::DOUBLE AS hh, sum(h * m)::DOUBLE AS hm,
+        sum(k)::DOUBLE AS k, sum(k * k)::DOUBLE AS kk, sum(k * m)::DOUBLE AS km FROM g GROUP BY ALL"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +104,23 @@ def counted(store: "Store", scope: Scope, assigned: Assignment) -> dict[tuple[st
         cluster = "unit" if assigned.units <= MOST_UNITS else f"hash(unit) % {BUCKETS}"
         for group in ("NULL::VARCHAR", "named"):
             statement = _SLOW.format(sql=sql, kept=kept, group=group, cluster=cluster)
-            for row in cursor.sql(statement, params=values).pl().iter_rows(named=True):
+            found = cursor.sql(statement, params={**values, "binned": binned}).pl()
+            for row in found.iter_rows(named=True):
                 part = values_by[row["category"], row["arm"]]
-                effect = _design_effect(row)
+                # Many requests may take just as long as the percentile: slower ones, or those as slow.
+                effect = max(_design_effect(row, "h"), _design_effect(row, "k"))
                 values_by[row["category"], row["arm"]] = Counted(part.values, part.counts, effect)
     return values_by
 
 
-def _design_effect(row: Mapping[str, float]) -> float:
+def _design_effect(row: Mapping[str, float], slow: str) -> float:
     if row["units"] < 2:  # noqa: PLR2004 - nothing is known of other users, so one counts as one request
         return row["m"]
-    share = row["h"] / row["m"]
+    share = row[slow] / row["m"]
     alone = row["m"] * share * (1 - share)
     if alone <= 0:
         return 1.0
-    squares = row["hh"] - 2 * share * row["hm"] + share**2 * row["mm"]
+    squares = row[2 * slow] - 2 * share * row[f"{slow}m"] + share**2 * row["mm"]
     return float(max(1.0, squares / alone * row["units"] / (row["units"] - 1)))
 
 
