@@ -213,3 +213,10 @@ def test_without_times_or_values_there_are_no_looks(store):
     assert looked(store, still, "cost_usd", dataset="still") is None
     few = [request(f"{arm}{n}", arm, n, fast_cost_usd=float(n)) for arm in "ab" for n in range(30)]
     assert looked(store, few, "cost_usd", dataset="few") is None
+    for short, long in ("ab", "ba"):
+        uneven = [
+            request(f"{arm}{n}", arm, n % 3, fast_cost_usd=float(n % 7))
+            for arm, size in ((short, 99), (long, 300))
+            for n in range(size)
+        ]
+        assert looked(store, uneven, "cost_usd", dataset=f"few {short}") is None

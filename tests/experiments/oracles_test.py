@@ -175,6 +175,13 @@ def test_ratios_over_users_are_welch_s_test_of_linearised_users(metric):
         interval = expected.confidence_interval(0.95)
         near(found.effect, after - before, interval.low, interval.high)
         assert found.p_value == pytest.approx(expected.pvalue, **CLOSE)
+        half = stats.t.ppf(0.975, first.size - 1) * stats.sem(first)
+        ends = [before - half, before + half]
+        if metric == "cost_per_correct_usd":
+            ends = [before * math.exp(-half / before), before * math.exp(half / before)]
+        elif metric == "accuracy":
+            ends = [max(ends[0], 0.0), min(ends[1], 1.0)]
+        near(found.control, before, *ends)
     assert told >= 25
 
 
