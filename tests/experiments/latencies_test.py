@@ -219,3 +219,17 @@ def test_one_user_per_arm_counts_as_one_request(store):
     effect = quantile_effect(found[None, "a"], found[None, "b"])
     assert effect.p_value is None
     assert "too few requests" in effect.reason
+
+
+def test_users_in_both_arms_are_left_out(store):
+    rows = [
+        row(f"{user}-{n}", "ab"[user % 2], unit_id=f"u{user}", escalated=False, fast_latency_s=1.0 + user % 3)
+        for user in range(40)
+        for n in range(3)
+    ]
+    wrong = [
+        row(f"wrong{n}", "ab"[n % 2], unit_id="wrong", escalated=False, fast_latency_s=90.0) for n in range(2)
+    ]
+    found = fill(store, rows + wrong)
+    assert found[None, "a"].n == 60
+    assert found[None, "a"].values.max() == 3.0

@@ -188,6 +188,15 @@ def test_many_users_are_dealt_into_buckets(store, monkeypatch):
     assert widths[1] / widths[0] == pytest.approx(1, abs=0.4)
 
 
+def test_users_in_both_arms_are_left_out(store):
+    rows = users(6)
+    wrong = [request(f"wrong{n}", "ab"[n % 2], 1, unit_id="wrong", fast_latency_s=900.0) for n in range(2)]
+    one = looked(store, rows, "latency_s", dataset="without")
+    many = looked(store, rows + wrong, "latency_s")
+    assert many.last["n_control"] == one.last["n_control"]
+    assert many.last["effect"] == pytest.approx(one.last["effect"])
+
+
 def test_partial_grades_are_no_proportion(store):
     rows = [
         request(f"{arm}{n}", arm, n % 2, fast_correct=[0.0, 0.5, 1.0][n % 3])
