@@ -75,8 +75,8 @@ def compared(options: argparse.Namespace) -> Outcome:
     if found.peeked is not None:
         error = f"{found.peeked:.0%}"
         said = (
-            "The experiment may still be running. Looked at every day, a reading made for one look is wrong in "
-            f"{error} of tests without a difference: add --read any-time, or wait for its end."
+            "The experiment may still be running. Looked at every day, a reading made for one look is wrong "
+            f"in {error} of tests without a difference: add --read any-time, or wait for its end."
         )
         notes = (*notes, said)
     if options.report is not None:

@@ -36,19 +36,19 @@ _VALUE = f"""CASE WHEN latency > 0 AND $binned THEN exp((floor(ln(latency) * {_S
 _COUNTS = f"""
     SELECT arm, coalesce(task_category, $uncategorised) AS category, {_VALUE} AS value, count(*) AS n
     FROM ({{sql}}) WHERE within AND latency IS NOT NULL {{kept}} GROUP BY ALL ORDER BY value"""  # noqa: S608
-_SLOW = """
+_SLOW = f"""
     WITH g AS MATERIALIZED (
-        SELECT r.arm, r.category, {cluster} AS cluster, count(*)::DOUBLE AS m,
-            count_if(latency > limits.own)::DOUBLE AS h, count_if(latency > limits.whole)::DOUBLE AS w
-        FROM (SELECT *, coalesce(task_category, $uncategorised) AS category FROM ({sql})
-            WHERE within AND latency IS NOT NULL {kept}) AS r
+        SELECT r.arm, r.category, {{cluster}} AS cluster, count(*)::DOUBLE AS m,
+            count_if(r.value > limits.own)::DOUBLE AS h, count_if(r.value >= limits.own)::DOUBLE AS k,
+            count_if(r.value > limits.whole)::DOUBLE AS wh, count_if(r.value >= limits.whole)::DOUBLE AS wk
+        FROM (SELECT *, {_VALUE} AS value, coalesce(task_category, $uncategorised) AS category FROM ({{sql}})
+            WHERE within AND latency IS NOT NULL {{kept}}) AS r
         JOIN limits ON limits.arm = r.arm AND limits.category = r.category GROUP BY ALL),
-    whole AS (SELECT arm, cluster, sum(m) AS m, sum(w) AS h FROM g GROUP BY ALL)
-    SELECT arm, category, {sums} FROM g GROUP BY ALL
-    UNION ALL SELECT arm, NULL, {sums} FROM whole GROUP BY ALL"""
-_SUMS = (
-    """count(*) AS units, sum(m) AS m, sum(h) AS h, sum(h * h) AS hh, sum(h * m) AS hm, sum(m * m) AS mm"""
-)
+    whole AS (SELECT arm, cluster, sum(m) AS m, sum(wh) AS h, sum(wk) AS k FROM g GROUP BY ALL)
+    SELECT arm, category, {{sums}} FROM g GROUP BY ALL
+    UNION ALL SELECT arm, NULL, {{sums}} FROM whole GROUP BY ALL"""  # noqa: S608 - our own names only
+_SUMS = """count(*) AS units, sum(m) AS m, sum(m * m) AS mm, sum(h) AS h, sum(h * h) AS hh, sum(h * m) AS hm,
+    sum(k) AS k, sum(k * k) AS kk, sum(k * m) AS km"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +110,23 @@ def counted(store: "Store", scope: Scope, assigned: Assignment) -> dict[tuple[st
         cursor.register("limits", limits)
         cluster = "unit" if assigned.units <= MOST_UNITS else f"hash(unit) % {BUCKETS}"
         statement = _SLOW.format(sql=sql, kept=kept, cluster=cluster, sums=_SUMS)
-        for row in cursor.sql(statement, params=values).pl().iter_rows(named=True):
+        found = cursor.sql(statement, params={**values, "binned": binned}).pl()
+        for row in found.iter_rows(named=True):
             part = values_by[row["category"], row["arm"]]
-            values_by[row["category"], row["arm"]] = Counted(part.values, part.counts, _design_effect(row))
+            # Many requests may take just as long as the percentile: slower ones, or those as slow.
+            effect = max(_design_effect(row, "h"), _design_effect(row, "k"))
+            values_by[row["category"], row["arm"]] = Counted(part.values, part.counts, effect)
     return values_by
 
 
-def _design_effect(row: Mapping[str, float]) -> float:
+def _design_effect(row: Mapping[str, float], slow: str) -> float:
     if row["units"] < 2:  # noqa: PLR2004 - nothing is known of other users, so one counts as one request
         return row["m"]
-    share = row["h"] / row["m"]
+    share = row[slow] / row["m"]
     alone = row["m"] * share * (1 - share)
     if alone <= 0:
         return 1.0
-    squares = row["hh"] - 2 * share * row["hm"] + share**2 * row["mm"]
+    squares = row[2 * slow] - 2 * share * row[f"{slow}m"] + share**2 * row["mm"]
     return float(max(1.0, squares / alone * row["units"] / (row["units"] - 1)))
 
 

@@ -12,7 +12,7 @@ from stores import load
 from trials import moments_of, row
 
 from analytics.experiments.comparison import comparison, reading
-from analytics.experiments.effects import effect, quantile
+from analytics.experiments.effects import effect, quantile, ratio_error
 from analytics.experiments.outcomes import Scope
 
 E = Scope("d", "e")
@@ -84,6 +84,12 @@ def test_worth_less_cost_over_users_is_that_of_the_differences():
     assert (net.p_value, net.error, net.effect.low) == pytest.approx(
         (direct.p_value, direct.error, direct.effect.low)
     )
+
+
+def test_the_share_graded_has_the_error_of_all_requests():
+    # Two grades among 40 requests: the standard error of a mean of 40 zeros and ones.
+    arm = moments_of(None, correct=[1.0, 0.0] + [None] * 38)
+    assert ratio_error(arm, "k", "n") == pytest.approx(stats.sem([1, 1] + [0] * 38))
 
 
 @pytest.mark.parametrize("degrees", [1, 5, 9_999, 10_000, 10**9])

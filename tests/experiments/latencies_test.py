@@ -1,5 +1,7 @@
 """Slow ends and ranks of latencies against numpy, scipy and published intervals, and by simulation."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,15 @@ from trials import row
 
 from analytics.experiments import latencies
 from analytics.experiments.assignment import assignment
-from analytics.experiments.latencies import Counted, arm_quantile, counted, quantile, quantile_effect, ranks
+from analytics.experiments.latencies import (
+    Counted,
+    _bootstrap,
+    arm_quantile,
+    counted,
+    quantile,
+    quantile_effect,
+    ranks,
+)
 from analytics.experiments.outcomes import Scope
 
 E = Scope("d", "e")
@@ -95,6 +105,17 @@ def test_the_bootstrap_of_a_quantile_is_that_of_resampling():
     assert (found.relative.low, found.relative.high) == pytest.approx((low, high), abs=0.1 * (high - low))
 
 
+def test_bootstrapped_quantiles_are_those_of_the_beta_distribution():
+    # The share below a resampled 95th percentile of n values is Beta(0.95 (n + 1), 0.05 (n + 1)), with mean
+    # 0.95 and variance 0.95 x 0.05 / (n + 2); of 1 to 100 that many are below, rounded up.
+    found = _bootstrap(of(np.arange(1.0, 101)))
+    assert found.mean() == pytest.approx(95.5, abs=0.05)
+    assert found.std() == pytest.approx(100 * math.sqrt(0.0475 / 102), rel=0.02)
+    # 400 requests that count as 100 are as uncertain as those.
+    many = _bootstrap(of(np.repeat(np.arange(1.0, 101), 4), design_effect=4))
+    assert many.std() == pytest.approx(found.std(), rel=0.01)
+
+
 def test_intervals_for_the_95th_percentile_cover_as_often_as_they_say():
     """A/A with 300 requests per arm; truth 0. 400 runs: 95% within 4 standard errors of 1.1%."""
     draw = np.random.default_rng(3)
@@ -170,6 +191,23 @@ def test_slow_users_widen_the_interval(store):
     assert counted(store, E, assignment(store, E))["law", "a"].design_effect == found.design_effect
 
 
+@pytest.mark.parametrize("most_exact", [100_000, 100])
+def test_users_who_all_reach_a_time_limit_widen_the_interval(store, monkeypatch, most_exact):
+    # As above, but three of an arm's twenty users always take 30 s, the longest of all: the percentile is
+    # 30 s and no request is slower. Share as slow 0.15; residuals 10 - 1.5 three times, -1.5 seventeen
+    # times: 216.75 + 38.25 = 255; alone 200 x 0.1275 = 25.5; 10 x 20/19.
+    rows = [
+        row(f"{user}-{n}", "ab"[user % 2], unit_id=f"u{user}", escalated=False,
+            fast_latency_s=30.0 if user < 6 else 1.0 + n / 100)
+        for user in range(40)
+        for n in range(10)
+    ]  # fmt: skip
+    monkeypatch.setattr(latencies, "MOST_EXACT", most_exact)
+    found = fill(store, rows)[None, "a"]
+    assert quantile(found) == pytest.approx(30, rel=5.1e-4)
+    assert found.design_effect == pytest.approx(200 / 19)
+
+
 def test_one_user_per_arm_counts_as_one_request(store):
     draw = np.random.default_rng(6)
     rows = [
@@ -181,3 +219,17 @@ def test_one_user_per_arm_counts_as_one_request(store):
     effect = quantile_effect(found[None, "a"], found[None, "b"])
     assert effect.p_value is None
     assert "too few requests" in effect.reason
+
+
+def test_users_in_both_arms_are_left_out(store):
+    rows = [
+        row(f"{user}-{n}", "ab"[user % 2], unit_id=f"u{user}", escalated=False, fast_latency_s=1.0 + user % 3)
+        for user in range(40)
+        for n in range(3)
+    ]
+    wrong = [
+        row(f"wrong{n}", "ab"[n % 2], unit_id="wrong", escalated=False, fast_latency_s=90.0) for n in range(2)
+    ]
+    found = fill(store, rows + wrong)
+    assert found[None, "a"].n == 60
+    assert found[None, "a"].values.max() == 3.0

@@ -188,6 +188,15 @@ def test_many_users_are_dealt_into_buckets(store, monkeypatch):
     assert widths[1] / widths[0] == pytest.approx(1, abs=0.4)
 
 
+def test_users_in_both_arms_are_left_out(store):
+    rows = users(6)
+    wrong = [request(f"wrong{n}", "ab"[n % 2], 1, unit_id="wrong", fast_latency_s=900.0) for n in range(2)]
+    one = looked(store, rows, "latency_s", dataset="without")
+    many = looked(store, rows + wrong, "latency_s")
+    assert many.last["n_control"] == one.last["n_control"]
+    assert many.last["effect"] == pytest.approx(one.last["effect"])
+
+
 def test_partial_grades_are_no_proportion(store):
     rows = [
         request(f"{arm}{n}", arm, n % 2, fast_correct=[0.0, 0.5, 1.0][n % 3])
@@ -213,3 +222,10 @@ def test_without_times_or_values_there_are_no_looks(store):
     assert looked(store, still, "cost_usd", dataset="still") is None
     few = [request(f"{arm}{n}", arm, n, fast_cost_usd=float(n)) for arm in "ab" for n in range(30)]
     assert looked(store, few, "cost_usd", dataset="few") is None
+    for short, long in ("ab", "ba"):
+        uneven = [
+            request(f"{arm}{n}", arm, n % 3, fast_cost_usd=float(n % 7))
+            for arm, size in ((short, 99), (long, 300))
+            for n in range(size)
+        ]
+        assert looked(store, uneven, "cost_usd", dataset=f"few {short}") is None

@@ -145,6 +145,10 @@ def test_calls_by_hand(store):
             call("", "mini", **fast, **paid, served=False),
             call("", "big", **strong, correct=1.0, latency_s=8.0, served=True),
         ],
+        "answered before": [
+            call("", "mini", **fast, **paid, correct=1.0, served=True),
+            call("", "big", **strong, **dear, correct=0.0, served=False),
+        ],
         "failed": [call("", "mini", **fast, **paid, status="error")],
         "router": [
             call("", "mini", **fast, **paid, served=False, router_cost_usd=0.5),
@@ -159,6 +163,7 @@ def test_calls_by_hand(store):
         "shadow": (0, 1, 0.0, 1, 0.25, 1.0),
         "shadow of unknown cost": (0, 1, 0.0, 1, 0.25, 1.0),
         "one cost unknown": (1, 1, 1.0, 0, 0.0, 9.0),
+        "answered before": (0, 1, 1.0, 1, 2.25, 9.0),  # the second was not served, and was paid
         "failed": (0, 1, 0.0, 1, 0.25, 1.0),  # an answer that failed is wrong, not missing
         "router": (1, 1, 0.0, 1, 2.75, 9.0),  # its cost stands at both calls and was paid once
     }
@@ -168,7 +173,7 @@ def test_calls_by_hand(store):
         for entry in calls
     ]
     load(store, "d", rows, form="calls")
-    found = arm_moments(store, E, unit="request", units=8)
+    found = arm_moments(store, E, unit="request", units=9)
     got = {
         arm: tuple(part.sums[name] for name in ("e", "k", "y", "cn", "c", "l"))
         for (category, arm), part in found.items()

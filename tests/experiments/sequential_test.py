@@ -164,8 +164,9 @@ def test_group_sequential_bounds_spend_what_they_may(looks):
     times = np.arange(1, looks + 1) / looks
     bounds = spending_bounds(times, alpha=0.025)
     assert (np.diff(bounds) < 0).all()
-    if looks == 1:
-        assert bounds[0] == pytest.approx(stats.norm.ppf(0.975))
+    # At the first look all that may be spent is: 0.025 where it is the only one, 1e-56 where it is of 50.
+    first = 2 * stats.norm.sf(stats.norm.ppf(0.9875) * math.sqrt(looks))
+    assert bounds[0] == pytest.approx(stats.norm.isf(first), rel=1e-6)
     assert spent(of(1.0), alpha=0.025)[0] == pytest.approx(0.025)
     assert (np.diff(spent(times, alpha=0.025)) > 0).all()
     assert spent(times, alpha=0.025) == pytest.approx(
