@@ -117,15 +117,15 @@ def test_bootstrapped_quantiles_are_those_of_the_beta_distribution():
 
 
 def test_intervals_for_the_95th_percentile_cover_as_often_as_they_say():
-    """A/A with 300 requests per arm; truth 0. 400 runs: 95% within 4 standard errors of 1.1%."""
+    """A/A with 300 requests per arm; truth 0. 250 runs: 95% within 4 standard errors of 1.4%."""
     draw = np.random.default_rng(3)
     covered = told_apart = 0
-    for _ in range(400):
+    for _ in range(250):
         found = quantile_effect(*(of(draw.lognormal(0, 1, 300)) for _ in range(2)))
         covered += found.effect.low <= 0 <= found.effect.high
         told_apart += found.p_value < 0.05
-    assert covered / 400 >= 0.95 - 4 * 0.011
-    assert told_apart / 400 <= 0.05 + 4 * 0.011
+    assert covered / 250 >= 0.95 - 4 * 0.014
+    assert told_apart / 250 <= 0.05 + 4 * 0.014
 
 
 @pytest.mark.parametrize(("before", "after"), [(1.0, 1.0), (1.0, 2.0), (0.0, 0.0)])

@@ -30,14 +30,14 @@ def near(got: Estimate, value, low, high):
 
 def tables():
     draw = np.random.default_rng(11)
-    for _ in range(80):  # small: Boschloo
+    for _ in range(50):  # small: Boschloo
         n1, n2 = (int(n) for n in draw.integers(1, 41, 2))
         yield int(draw.integers(n1 + 1)), n1, int(draw.integers(n2 + 1)), n2
     for _ in range(120):  # larger, with few of one outcome: Fisher
         n1, n2 = (int(n) for n in draw.integers(201, 2000, 2))
         few = [int(x) for x in draw.integers(0, 5, 2)]
         yield (few[0], n1, few[1], n2) if draw.random() < 0.5 else (n1 - few[0], n1, n2 - few[1], n2)
-    for _ in range(300):  # larger: pooled z
+    for _ in range(330):  # larger: pooled z
         n1, n2 = (int(n) for n in draw.integers(201, 3000, 2))
         p = draw.uniform(0.1, 0.9)
         yield int(draw.binomial(n1, p)), n1, int(draw.binomial(n2, p + draw.uniform(-0.05, 0.05))), n2
@@ -76,7 +76,7 @@ def test_accuracy_of_independent_requests():
         p1, p2 = x1 / n1, x2 / n2
         wald = math.sqrt(p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2)
         assert (found.error or 0.0) == pytest.approx(wald, **CLOSE)
-    assert min(kinds.values()) > 60
+    assert min(kinds.values()) >= 40
 
 
 def values(draw, size):
