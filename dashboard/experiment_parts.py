@@ -309,9 +309,9 @@ def findings(found: "Study") -> None:
         error = words.percent(found.peeked, digits=0)
         components.finding(
             "This experiment may still be running",
-            "Its requests go on to the end of the log. Read once means at its planned end: looked at every "
-            f"day and stopped at the first good one, {error} of tests without a difference would be taken for "
-            "one. Choose to read it at any time, or wait for its end.",
+            "Its requests go on to the end of the log. Read once means at its planned end: looked at "
+            f"every day and stopped at the first good one, {error} of tests without a difference would be "
+            "taken for one. Choose to read it at any time, or wait for its end.",
         )
     if found.comparison is not None and found.comparison.few_units:
         components.finding(

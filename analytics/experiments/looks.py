@@ -29,7 +29,7 @@ MOST_DAYS = 120
 """Days up to which each is a look; longer experiments are looked at by week."""
 MOST_UNITS = 4_096
 COST_STEP = 0.1
-"""Share of the control's value that is mixed over where a metric has no margin of its own."""
+"""Share of the control's value at the first look, mixed over where a metric has no margin of its own."""
 
 _DAILY = """
     SELECT arm, {cluster} AS cluster, CAST(date_trunc($step, ts) AS DATE) AS day,
@@ -108,7 +108,7 @@ def looks(
     values = [np.divide(total, n, out=np.full_like(n, np.nan), where=n > 0) for total, n, *_ in arms]
     effect, error = values[1] - values[0], np.hypot(arms[0][3], arms[1][3])
     exact = assigned.unit == "request" and metric in ("accuracy", "escalation_rate") and _whole(rows)
-    step = tau / scale if tau is not None else COST_STEP * abs(float(values[0][-1]))
+    step = tau / scale if tau is not None else COST_STEP * abs(float(values[0][int(np.argmax(enough))]))
     if exact:
         ends = difference_sequence(arms[1][0], counts[1], arms[0][0], counts[0], level=level)
         p_values = difference_p_values(arms[1][0], counts[1], arms[0][0], counts[0])

@@ -31,7 +31,8 @@ BUCKETS = 1_024
 
 _SEEN = {side: f"coalesce({side}_correct, {side}_cost_usd, {side}_latency_s)" for side in ("fast", "strong")}
 _TAKEN = f"""coalesce(escalated,
-    CASE WHEN {_SEEN["strong"]} IS NULL THEN false WHEN {_SEEN["fast"]} IS NULL THEN true END)"""
+    CASE WHEN {_SEEN["fast"]} IS NULL = ({_SEEN["strong"]} IS NULL) THEN NULL
+        ELSE {_SEEN["fast"]} IS NULL END)"""
 _FIRST = "coalesce(policy_kind, 'cascade') = 'cascade'"
 
 
