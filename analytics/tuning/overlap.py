@@ -46,9 +46,10 @@ def overlap_table(selection: "Selection", category: str) -> pl.DataFrame | None:
         weight on one of them, or an estimate outside [0, 1]), ``not estimable`` (under 30) or ``not
         identified``; the last two have no estimates.
     """
-    regime = selection.regimes.filter(pl.col("task_category") == category)
-    if regime.height == 0 or regime["estimator"][0] not in WEIGHTED:
+    known = selection.regimes["task_category"].to_list()
+    if category not in known or selection.regimes["estimator"][known.index(category)] not in WEIGHTED:
         return None
+    regime = selection.regimes[known.index(category)]
     at = selection.levels[category]
     cells = selection.cells.filter(
         (pl.col("task_category") == category) & (pl.col("fast_graded") | pl.col("strong_graded"))
