@@ -1,9 +1,5 @@
 """One experiment on one page, as Markdown or as HTML, for whoever decides about it."""
 
-import html
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Literal
@@ -11,37 +7,14 @@ from typing import Literal
 from analytics.experiments import saying
 from analytics.experiments.effects import Effect, Metric
 from analytics.experiments.study import Study
+from analytics.paper import Section, Table, markdown, page, plain
 
 Format = Literal["markdown", "html"]
 DIFFERS = 0.05
 """P-value below which an effect is said to differ between categories."""
-_MARKDOWN = re.compile(r"([\\`*_\[\]|~<>&])")
-_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
-  color: #1c2230; background: #fff; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-.answer { font-size: 1.2rem; } .muted { color: #555c6b; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .6rem; border-bottom: 1px solid #d8dce4; text-align: right; vertical-align: top; }
-th:first-child, td:first-child { text-align: left; }
-svg { display: block; } .scroll { overflow-x: auto; }
-@media (prefers-color-scheme: dark) { body { color: #e6e9ef; background: #14171f; } .muted { color: #a5adbb; }
-  th, td { border-color: #333a48; } }
-"""
+DIFFERS = 0.05
+"""P-value below which an effect is said to differ between categories."""
 _WIDTH, _ROW = 640, 26
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Section:
-    title: str
-    parts: Sequence["str | _Table"]
 
 
 def report(found: Study, *, made: datetime | None = None, log_sha256: str | None = None) -> dict[Format, str]:
@@ -57,8 +30,8 @@ def report(found: Study, *, made: datetime | None = None, log_sha256: str | None
     title = f"Experiment {_named(found)}"
     answer = _answer(found)
     return {
-        "markdown": _markdown(title, answer, sections),
-        "html": _html(title, answer, sections, _forest(found)),
+        "markdown": markdown(title, answer, sections),
+        "html": page(title, answer, sections, pictures={"By category": _forest(found)}),
     }
 
 
@@ -73,7 +46,7 @@ def _answer(found: Study) -> str:
     return f"Nothing is read from this experiment: {blocking.title[0].lower()}{blocking.title[1:]}."
 
 
-def _sections(found: Study, made: datetime, log_sha256: str | None) -> list[_Section]:
+def _sections(found: Study, made: datetime, log_sha256: str | None) -> list[Section]:
     sections = [_arms(found)]
     if found.comparison is not None:
         sections += [_effects(found), *_categories(found), *_time(found)]
@@ -81,7 +54,7 @@ def _sections(found: Study, made: datetime, log_sha256: str | None) -> list[_Sec
     return sections
 
 
-def _arms(found: Study) -> _Section:
+def _arms(found: Study) -> Section:
     assigned, valid = found.reading.assigned, found.reading.validity
     rows = [
         [
@@ -99,18 +72,18 @@ def _arms(found: Study) -> _Section:
     findings = [f"{item.title}. {item.body}" for item in valid.findings]
     if not findings:
         findings = ["Nothing else speaks against comparing the arms."]
-    return _Section(
-        "Is it valid?", [_Table(["Arm", assigned.noun, "requests", "planned"], rows), ratio, *findings]
+    return Section(
+        "Is it valid?", [Table(["Arm", assigned.noun, "requests", "planned"], rows), ratio, *findings]
     )
 
 
-def _effects(found: Study) -> _Section:
+def _effects(found: Study) -> Section:
     compared = found.comparison
     if compared is None:
-        return _Section("Effects", [])
+        return Section("Effects", [])
     rows = [_row(saying.TITLES[metric], metric, effect) for metric, effect in compared.effects.items()]
-    parts: list[str | _Table] = [
-        _Table(["Metric", compared.control, compared.treatment, "effect", "relative", "p"], rows)
+    parts: list[str | Table] = [
+        Table(["Metric", compared.control, compared.treatment, "effect", "relative", "p"], rows)
     ]
     if found.answer is not None:
         parts.append(found.answer.risk)
@@ -124,7 +97,7 @@ def _effects(found: Study) -> _Section:
     elif compared.not_routed:
         parts.append(compared.not_routed)
     parts += [f"{saying.TITLES[metric]}: {e.reason}." for metric, e in compared.effects.items() if e.reason]
-    return _Section("Effects", parts)
+    return Section("Effects", parts)
 
 
 def _row(name: str, metric: Metric, effect: Effect) -> list[str]:
@@ -138,7 +111,7 @@ def _row(name: str, metric: Metric, effect: Effect) -> list[str]:
     ]
 
 
-def _categories(found: Study) -> list[_Section]:
+def _categories(found: Study) -> list[Section]:
     compared = found.comparison
     if compared is None or not compared.by_category:
         return []
@@ -163,10 +136,10 @@ def _categories(found: Study) -> list[_Section]:
             f"{spread.degrees} degrees of freedom, p {saying.p_value(spread.p_value)}; I squared "
             f"{spread.i_squared:.0%})."
         )
-    return [_Section("By category", [_Table(header, rows), said])]
+    return [Section("By category", [Table(header, rows), said])]
 
 
-def _time(found: Study) -> list[_Section]:
+def _time(found: Study) -> list[Section]:
     rows = []
     for metric, looks in found.looks.items():
         last = looks.last
@@ -189,10 +162,10 @@ def _time(found: Study) -> list[_Section]:
         f"{saying.percent(looks.peeking_error, digits=0)} of experiments without a difference, were each of "
         f"{looks.table.height} looks allowed to stop it."
     )
-    return [_Section("At any time", [_Table(["Metric", "effect", "interval", "p"], rows), text])]
+    return [Section("At any time", [Table(["Metric", "effect", "interval", "p"], rows), text])]
 
 
-def _basis(found: Study, made: datetime, log_sha256: str | None) -> _Section:
+def _basis(found: Study, made: datetime, log_sha256: str | None) -> Section:
     assigned = found.reading.assigned
     level = "95%" if found.answer is None else saying.percent(found.answer.accuracy.level, digits=0)
     lines = [
@@ -205,48 +178,7 @@ def _basis(found: Study, made: datetime, log_sha256: str | None) -> _Section:
     if found.comparison is not None:
         methods = dict.fromkeys(effect.effect.method for effect in found.comparison.effects.values())
         lines.insert(1, f"Methods: {'; '.join(methods)}.")
-    return _Section("What this rests on", lines)
-
-
-def _markdown(title: str, answer: str, sections: Sequence[_Section]) -> str:
-    lines = [f"# {_md(title)}", "", f"**{_md(answer)}**", ""]
-    for section in sections:
-        lines += [f"## {_md(section.title)}", ""]
-        for part in section.parts:
-            if isinstance(part, str):
-                lines += [_md(part), ""]
-                continue
-            lines.append("| " + " | ".join(_md(cell) for cell in part.header) + " |")
-            lines.append("|---" + "|---:" * (len(part.header) - 1) + "|")
-            lines += ["| " + " | ".join(_md(cell) for cell in row) + " |" for row in part.rows]
-            lines.append("")
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _html(title: str, answer: str, sections: Sequence[_Section], forest: str) -> str:
-    parts = [
-        "<!doctype html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{_plain(title)}</title><style>{_STYLE}</style></head><body>",
-        f'<h1>{_plain(title)}</h1><p class="answer">{_plain(answer)}</p>',
-    ]
-    for section in sections:
-        parts.append(f"<h2>{_plain(section.title)}</h2>")
-        if section.title == "By category":
-            parts.append(forest)
-        parts += [_part(part) for part in section.parts]
-    return "\n".join([*parts, "</body></html>", ""])
-
-
-def _part(part: str | _Table) -> str:
-    if isinstance(part, str):
-        return f'<p class="muted">{_plain(part)}</p>'
-    head = "".join(f"<th>{_plain(cell)}</th>" for cell in part.header)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{_plain(cell)}</td>" for cell in row) + "</tr>" for row in part.rows
-    )
-    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
+    return Section("What this rests on", lines)
 
 
 def _forest(found: Study) -> str:
@@ -274,7 +206,7 @@ def _forest(found: Study) -> str:
     for place, (name, value, low, high) in enumerate(known):
         y = _ROW * place + 16
         rows.append(
-            f'<text x="0" y="{y + 5}">{_plain(name[:26])}</text>'
+            f'<text x="0" y="{y + 5}">{plain(name[:26])}</text>'
             f'<line x1="{at(low)}" x2="{at(high)}" y1="{y}" y2="{y}" stroke="currentColor" stroke-width="2"/>'
             f'<circle cx="{at(value)}" cy="{y}" r="4" fill="currentColor"/>'
         )
@@ -287,14 +219,6 @@ def _forest(found: Study) -> str:
         f'<svg width="{_WIDTH}" height="{height}" role="img" aria-label="{label}" font-size="14" '
         f'fill="currentColor">{zero}{"".join(rows)}</svg><p class="muted">{label}</p>'
     )
-
-
-def _md(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", _BREAKS.sub(" ", text))
-
-
-def _plain(text: str) -> str:
-    return html.escape(_BREAKS.sub(" ", text))
 
 
 def _day(moment: datetime) -> str:
