@@ -19,6 +19,8 @@ from analytics.commands.outcome import (
     table,
 )
 from analytics.estimate import LEVEL
+from analytics.export.change import change
+from analytics.export.evidence import evidence_sheet
 from analytics.logs.reading.staging import shown as safe
 from analytics.logs.schema import REPORT_FOLDS
 from analytics.measure.suspicions import suspicions
@@ -30,6 +32,7 @@ from analytics.tuning.evaluation import evaluate
 from analytics.tuning.goals import CUT, FILTERS, Tuning, tune
 from analytics.tuning.halves import ALL_ROWS, Holdout
 from analytics.tuning.log import Log, Selection, read_log, select
+from analytics.tuning.policy_sums import in_force_policy
 
 NEEDED = {
     "min-accuracy": ("min_accuracy", "--min-accuracy"),
@@ -65,6 +68,12 @@ def add_tune(commands: Any) -> None:
         help="what divides the rows that pick from those that report: a hash of the user (default), or time",
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the thresholds file, .yaml or .json")
+    parser.add_argument(
+        "--evidence", type=Path, metavar="FILE", help="write one page for who approves it, .html or .md"
+    )
+
+
+SHEETS: dict[str, Literal["markdown", "html"]] = {".html": "html", ".md": "markdown"}
 
 
 def add_goal(parser: argparse.ArgumentParser) -> None:
@@ -109,6 +118,9 @@ def tuned(options: argparse.Namespace) -> Outcome:
     goal = goal_of(options)
     if options.out is not None and options.out.suffix.lower() not in policy_file.SUFFIXES:
         raise InputError(f"--out ends in {', '.join(policy_file.SUFFIXES)}. Found: {options.out.name}.")
+    sheet = SHEETS.get(options.evidence.suffix.lower()) if options.evidence is not None else None
+    if options.evidence is not None and sheet is None:
+        raise InputError(f"--evidence ends in {', '.join(SHEETS)}. Found: {options.evidence.name}.")
     with opening.opened(options) as log:
         selection = opening.selected(log, log.read(holdout=options.holdout), options)
     tuning = tune(selection, goal)
@@ -117,6 +129,13 @@ def tuned(options: argparse.Namespace) -> Outcome:
         form: Literal["json", "yaml"] = "json" if options.out.suffix.lower() == ".json" else "yaml"
         writing.write(options.out, policy_file.dumps(tuning.policy, format=form))
         text += f"\n\nWrote {options.out}"
+    if sheet is not None:
+        current = in_force_policy(selection)
+        against = (
+            None if current is None else change(selection, current, tuning.policy, folds=tuning.rows.folds)
+        )
+        writing.write(options.evidence, evidence_sheet(tuning, selection, against=against)[sheet])
+        text += f"\n\nWrote {options.evidence}"
     wrong = []
     for item in suspicions(selection):
         where = f" in {', '.join(item.categories)}" if item.categories else ""

@@ -5,6 +5,7 @@ import streamlit as st
 from analytics import policy_file
 from analytics.export.fragment import handed_out, refused
 from dashboard import components, export_parts, state, story_export, words
+from dashboard.change_parts import effect, evidence_downloads
 from dashboard.target_tab import target_tab
 
 QUESTION = "What do I hand to the router?"
@@ -41,6 +42,7 @@ include = bool(held) and st.checkbox(
 with components.explained():
     policy = handed_out(tuning.policy, include_unsupported=include)
     export_parts.downloads(policy)
+    evidence_downloads(tuning)
     yaml, json, router, today = st.tabs(
         ["YAML", "JSON", "For a router", "Compare with today"],
         key="file",
@@ -57,6 +59,7 @@ with components.explained():
     with today:
         current = export_parts.uploaded_policy()
         if current is not None:
+            effect(tuning, current)
             export_parts.comparison(current, policy)
         else:
             components.caption(
