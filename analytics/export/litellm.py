@@ -43,6 +43,75 @@ classifier = Classifier()
 '''
 
 
+_LOGGER = '''{comments}"""Logs what tiertune needs, a JSON line per routed request: a callback for LiteLLM.
+
+The file is TIERTUNE_LOG, else tiertune-requests.jsonl; load it on the Logs page as it is.
+"""
+
+import json
+import os
+import threading
+
+from litellm.integrations.custom_logger import CustomLogger
+from tiertune_classifier import DEFAULT, RULES
+
+# Category: (fast model, strong model).
+PAIRS = {pairs}
+DEFAULT_PAIR = {default}
+
+
+class Logger(CustomLogger):
+    """LiteLLM passes the parameters by these names."""
+
+    def __init__(self):
+        super().__init__()
+        self.path = os.environ.get("TIERTUNE_LOG", "tiertune-requests.jsonl")
+        self.lock = threading.Lock()
+
+    async def async_log_success_event(self, kwargs, response_obj, start_time, end_time):
+        self.write(kwargs, start_time, end_time)
+
+    def log_success_event(self, kwargs, response_obj, start_time, end_time):
+        self.write(kwargs, start_time, end_time)
+
+    def write(self, kwargs, start_time, end_time):
+        metadata = (kwargs.get("litellm_params") or {{}}).get("metadata") or {{}}
+        model = metadata.get("deployment_model_name")
+        if model is None or metadata.get("model_group") != {public}:
+            return
+        payload = kwargs.get("standard_logging_object") or {{}}
+        category, confidence = metadata.get("category"), metadata.get("confidence")
+        fast, strong = PAIRS.get(category, DEFAULT_PAIR)
+        threshold = RULES.get(category, DEFAULT)[0]
+        side = "strong" if model == strong else "fast"
+        number = isinstance(confidence, (int, float)) and not isinstance(confidence, bool)
+        usable = number and 0 <= confidence <= 1
+        row = {{
+            "request_id": payload.get("litellm_call_id") or kwargs.get("litellm_call_id"),
+            "ts": start_time.astimezone().isoformat(),
+            "task_category": category,
+            "fast_model": fast,
+            "strong_model": strong,
+            "policy_kind": "predictive",
+            "confidence": confidence if usable else None,
+            "threshold": threshold if threshold <= 1 else None,
+            "escalated": model == strong,
+            "unit_id": metadata.get("user_id"),
+            "experiment": metadata.get("experiment"),
+            "arm": metadata.get("arm"),
+            side + "_cost_usd": payload.get("response_cost"),
+            side + "_latency_s": (end_time - start_time).total_seconds(),
+            side + "_input_tokens": payload.get("prompt_tokens"),
+            side + "_output_tokens": payload.get("completion_tokens"),
+        }}
+        with self.lock, open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\\n")
+
+
+logger = Logger()
+'''
+
+
 def plugin(rules: Rules, *, public: str = PUBLIC) -> Fragment:
     """A custom classifier that routes by the category and confidence that the caller sends.
 
@@ -67,9 +136,25 @@ def plugin(rules: Rules, *, public: str = PUBLIC) -> Fragment:
     notes = ["Send category and confidence in metadata; a missing confidence is left out or null."]
     if len(markers) > 1:
         notes.append(_TAGGED)
-    return Fragment(
-        {"litellm.yaml": _yaml(rules, markers), "tiertune_classifier.py": module},
-        (*notes, "Put tiertune_classifier.py beside the proxy's config."),
+    files = {"litellm.yaml": _yaml(rules, markers), "tiertune_classifier.py": module}
+    beside = "Put tiertune_classifier.py beside the proxy's config."
+    # After a cascade's own fast call LiteLLM sees half of a request; its caller logs the whole.
+    if _policy(rules).policy_kind == "predictive":
+        files["tiertune_logger.py"] = _logger(rules, public)
+        beside = (
+            "Put both Python files beside the proxy's config and tiertune_logger.logger among its callbacks."
+        )
+    return Fragment(files, (*notes, beside))
+
+
+def _logger(rules: Rules, public: str) -> str:
+    """The callback that writes every routed request as a log that loads."""
+    pairs = {name: (rule.fast, rule.strong) for name, rule in rules.categories.items()}
+    return _LOGGER.format(
+        comments=commented(rules.comments[:1]),
+        pairs="{\n" + "".join(f"    {name!a}: {pair!a},\n" for name, pair in pairs.items()) + "}",
+        default=ascii((rules.default.fast, rules.default.strong)),
+        public=ascii(public),
     )
 
 
