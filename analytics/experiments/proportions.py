@@ -210,7 +210,11 @@ def superiority_size(p1: float, p2: float, *, alpha: float = 0.05, power: float 
 
 
 def noninferiority_size(p: float, margin: float, *, alpha: float = 0.025, power: float = 0.8) -> Sizes:
-    """Requests per arm to show that two equal proportions ``p`` differ by less than a margin, one-sided."""
+    """Requests per arm to show that two equal proportions ``p`` differ by less than a margin, one-sided.
+
+    The textbook size of the Wald test. Newcombe's interval asks for up to 8% more where the margin is as
+    large as the share of wrong answers: its power is then 77% instead of 80%.
+    """
     z = normal_quantile(1 - alpha) + normal_quantile(power)
     return Sizes(2 * p * (1 - p) * (z / margin) ** 2)
 
