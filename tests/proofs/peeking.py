@@ -207,14 +207,14 @@ def _alarms(each: Watched, tally: Tally, experiments: int) -> Iterator[Figure]:
             ),
             all(alarms <= most * asked for asked, alarms, *_ in mine.values()),
         )
-        if kind == "normal mixture" and each.setting.unit == "request":
-            found = [fixed / asked for asked, _, fixed, *_ in mine.values()]
+        # Only the exact sequence has a fixed interval beside it at the very first look.
+        if kind == "exact sequence":
             stated = float(np.mean([claim / asked for asked, *_, claim, _ in mine.values()]))
             yield Figure(
-                f"{what}: fixed intervals that leave out 0 at some look",
+                f"{what}: fixed intervals of proportions that leave out 0 at some look",
                 f"as stated beside them, {stated:.1%}, to 3 points",
-                f"{min(found):.1%} to {max(found):.1%} ({len(found)} metrics)",
-                all(abs(share - stated) <= NEAR for share in found),
+                said(f"{metric} {fixed / asked:.1%}" for metric, (asked, _, fixed, *_) in mine.items()),
+                all(abs(fixed / asked - stated) <= NEAR for asked, _, fixed, *_ in mine.values()),
             )
 
 
