@@ -1,7 +1,8 @@
 """What comparisons of arms promise, on simulated experiments: false alarms, coverage, looks and power.
 
 Beside false alarms stands what the z test of every notebook gives on the same requests: it takes them for
-independent, and where it looks every day, for looked at once. Only the SQL that adds up a log is passed over.
+independent, and where it looks every day, for looked at once. Sums over units are worked out here; the
+latencies of users, and looks, go through the product's own SQL.
 """
 
 import zlib
@@ -12,11 +13,12 @@ from multiprocessing import get_context
 import numpy as np
 
 from analytics.experiments.effects import Effect, Metric, effect
-from analytics.experiments.latencies import Counted, _design_effect, quantile, quantile_effect
+from analytics.experiments.latencies import quantile_effect
 from tests.proofs import peeking, powers
+from tests.proofs.logged import slow
 from tests.proofs.naive import Z, z_scores
 from tests.proofs.tallies import Covered, Tally, covered, interval, said
-from tests.proofs.traffic import METRICS, Drawn, Kind, Setting, drawn, summed, truths
+from tests.proofs.traffic import METRICS, Kind, Setting, drawn, summed, truths
 from tests.soak.figures import Figure
 
 EXPERIMENTS, CHUNK = 2_000, 50
@@ -76,12 +78,12 @@ def _compared(work: tuple[Setting, bool, int, int]) -> Tally:
     worlds = (setting, setting.treated() if treated else setting)
     arms = [drawn(world, number, generator) for world in worlds]
     moments = [summed(arm.totals(), np.arange(number) * setting.units).moments() for arm in arms]
-    slow = [_counted(arm, setting) for arm in arms]
+    slowest = slow(arms[0], arms[1], setting)
     true = [truths(world) for world in worlds]
     tally = Tally()
     for metric in METRICS:
         found = [
-            quantile_effect(slow[0][place], slow[1][place])
+            quantile_effect(*slowest[place])
             if metric == "latency_p95_s"
             else effect(metric, moments[0][place], moments[1][place], unit=setting.unit)
             for place in range(number)
@@ -101,22 +103,6 @@ def _count(tally: Tally, found: Effect, control: float, treatment: float) -> Non
     interval(tally, (found.metric, "arms"), found.treatment, treatment)
     interval(tally, (found.metric, "effect"), found.effect, treatment - control)
     interval(tally, (found.metric, "relative"), found.relative, treatment / control - 1)
-
-
-def _counted(arm: Drawn, setting: Setting) -> list[Counted]:
-    """Latencies of each experiment, with the design effect of the slow share where users return."""
-    found = []
-    for latencies, owner in zip(arm.latencies(), arm.owners(), strict=True):
-        plain = Counted(np.sort(latencies), np.ones(latencies.size))
-        if setting.unit == "request":
-            found.append(plain)
-            continue
-        m = np.bincount(owner, minlength=setting.units).astype(np.float64)
-        h = np.bincount(owner, weights=latencies > quantile(plain), minlength=setting.units)
-        sums = {"m": m, "h": h, "hh": h * h, "hm": h * m, "mm": m * m}
-        row = {name: float(values.sum()) for name, values in sums.items()}
-        found.append(Counted(plain.values, plain.counts, _design_effect(row | {"units": setting.units})))
-    return found
 
 
 def _alarms(setting: Setting, tally: Tally, experiments: int) -> Iterator[Figure]:

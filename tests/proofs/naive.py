@@ -26,6 +26,11 @@ def z_by_day(
     )
 
 
+def last_effects(metric: str, control: Drawn, treatment: Drawn) -> Floats:
+    """The effect on all requests of each experiment."""
+    return np.asarray(_ratio(treatment, metric)[0] - _ratio(control, metric)[0])
+
+
 def _z(control: tuple[Floats, Floats], treatment: tuple[Floats, Floats]) -> Floats:
     error = np.hypot(control[1], treatment[1])
     return np.divide(treatment[0] - control[0], error, out=np.zeros_like(error), where=error > 0)
@@ -39,18 +44,23 @@ def _ratio(arm: Drawn, metric: str) -> tuple[Floats, Floats]:
 def _by_day(arm: Drawn, metric: str, day: Floats, looks: int) -> tuple[Floats, Floats]:
     """A ratio of sums and its error, of the requests until each day."""
     above, below = (arm.rows[name] for name in RATIOS[metric])
+    top, bottom, tops, both, bottoms = (
+        until(arm, values, day, looks)
+        for values in (above, below, above * above, above * below, below * below)
+    )
+    bottom = np.maximum(bottom, 1e-300)
+    ratio = top / bottom
+    squares = tops - 2 * ratio * both + ratio**2 * bottoms
+    return ratio, np.sqrt(np.maximum(squares, 0.0)) / bottom
+
+
+def until(arm: Drawn, values: Floats, day: Floats, looks: int) -> Floats:
+    """Sums of a value of each request until the end of each day, ``(experiments, looks)``."""
     experiments = arm.first.size
     place = np.repeat(np.arange(experiments), np.diff(arm.first, append=arm.user.size)) * looks
     place += day.astype(np.int64)
-
-    def until(values: Floats) -> Floats:
-        totals = np.bincount(place, weights=values, minlength=experiments * looks)
-        return np.cumsum(totals.reshape(experiments, looks), axis=1)
-
-    top, bottom = until(above), np.maximum(until(below), 1e-300)
-    ratio = top / bottom
-    squares = until(above * above) - 2 * ratio * until(above * below) + ratio**2 * until(below * below)
-    return ratio, np.sqrt(np.maximum(squares, 0.0)) / bottom
+    totals = np.bincount(place, weights=values, minlength=experiments * looks)
+    return np.cumsum(totals.reshape(experiments, looks), axis=1)
 
 
 def _slowest(arm: Drawn) -> tuple[Floats, Floats]:

@@ -5,20 +5,16 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
-from unittest.mock import patch
 
+import duckdb
 import numpy as np
-import polars as pl
 
 from analytics.estimate import LEVEL, Floats
-from analytics.experiments import looks as product
-from analytics.experiments.assignment import Assignment
 from analytics.experiments.effects import Metric
-from analytics.experiments.looks import Looks
-from analytics.experiments.moments import RATIOS
-from analytics.experiments.outcomes import Scope
+from analytics.experiments.looks import Looks, looks
 from analytics.experiments.sequential import proportion_sequence
-from tests.proofs.naive import Z, z_by_day
+from tests.proofs.logged import CONTROL, SCOPE, STORE, TREATMENT, assigned, rows, served
+from tests.proofs.naive import Z, last_effects, until, z_by_day
 from tests.proofs.tallies import Tally, covered, said
 from tests.proofs.traffic import Drawn, Setting, drawn, truths
 from tests.soak.figures import Figure
@@ -31,7 +27,6 @@ METRICS: tuple[Metric, ...] = (
     "accuracy", "escalation_rate", "cost_usd", "cost_per_correct_usd", "latency_s",
 )  # fmt: skip
 Arrival = Literal["at any time", "one after the other"]
-_CALENDAR = np.datetime64("2026-01-01") + np.arange(DAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +76,28 @@ def _watched(work: tuple[Watched, bool, int, int]) -> Tally:
     setting = each.setting
     generator = np.random.default_rng([zlib.crc32(each.name.encode()), treated, start, DAYS])
     worlds = (setting, setting.treated() if treated else setting)
-    arms = [drawn(world, number, generator) for world in worlds]
-    days = [_days(arm, each.arrival, generator) for arm in arms]
+    control, treatment = (drawn(world, number, generator) for world in worlds)
+    days = (_days(control, each.arrival, generator), _days(treatment, each.arrival, generator))
     true = [truths(world) for world in worlds]
+    z = {metric: z_by_day(metric, control, treatment, days, DAYS) for metric in METRICS}
+    last = {metric: last_effects(metric, control, treatment) for metric in METRICS}
     tally = Tally()
-    for metric in METRICS:
-        tables = [_tables(arm, metric, day) for arm, day in zip(arms, days, strict=True)]
-        z = z_by_day(metric, arms[0], arms[1], (days[0], days[1]), DAYS)
-        for place in range(number):
-            found = _looks(setting, metric, tables[0][place], tables[1][place])
-            key = (metric, "exact sequence" if found.tau is None else "normal mixture")
-            if treated:
-                _count(tally, key, found, true[1][metric] - true[0][metric])
-            else:
-                peeked = bool((np.abs(z[place]) > Z).any())
-                fixed = _left_out(found, "fixed_low", "fixed_high", 0.0)
-                tally.count(key, 1, _alarmed(found), fixed, found.peeking_error, peeked)
-        if setting.unit == "request" and metric == "accuracy" and treated:
-            _count_shares(tally, tables, [world[metric] for world in true])
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 1")
+        for place, requests in enumerate(rows(control, treatment, days)):
+            with served(connection, requests):
+                found = {metric: _looks(setting, metric) for metric in METRICS}
+            for metric, seen in found.items():
+                key = (metric, "exact sequence" if seen.tau is None else "normal mixture")
+                if treated:
+                    _count(tally, key, seen, true[1][metric] - true[0][metric], float(last[metric][place]))
+                    continue
+                peeked = bool((np.abs(z[metric][place]) > Z).any())
+                fixed = _left_out(seen, "fixed_low", "fixed_high", 0.0)
+                tally.count(key, 1, _alarmed(seen), fixed, seen.peeking_error, peeked)
+    if setting.unit == "request" and treated:
+        for arm, day, world in zip((control, treatment), days, true, strict=True):
+            _count_shares(tally, arm, day, world["accuracy"])
     return tally
 
 
@@ -109,43 +108,12 @@ def _days(arm: Drawn, arrival: Arrival, generator: np.random.Generator) -> Float
     return np.floor(arm.user % arm.units * (DAYS / arm.units))
 
 
-def _tables(arm: Drawn, metric: Metric, day: Floats) -> list[pl.DataFrame]:
-    """Totals of each unit and day of every experiment, as the product reads them from a log."""
-    cell, cells = arm.user * DAYS + day.astype(np.int64), arm.units * DAYS
-    above, below = (
-        np.bincount(cell, weights=arm.rows[name], minlength=arm.users.size * DAYS).reshape(-1, cells)
-        for name in RATIOS[metric]
+def _looks(setting: Setting, metric: Metric) -> Looks:
+    """What the product says of the requests that are served to it."""
+    tau = MARGIN if metric == "accuracy" else None
+    found = looks(
+        STORE, SCOPE, assigned(setting, DAYS - 1), metric, control=CONTROL, treatment=TREATMENT, tau=tau
     )
-    tables = []
-    for tops, bottoms in zip(above, below, strict=True):
-        some = np.flatnonzero(bottoms)
-        tables.append(
-            pl.DataFrame(
-                {
-                    "cluster": some // DAYS,
-                    "day": _CALENDAR[some % DAYS],
-                    "above": tops[some],
-                    "below": bottoms[some],
-                }
-            )
-        )
-    return tables
-
-
-def _looks(setting: Setting, metric: Metric, control: pl.DataFrame, treatment: pl.DataFrame) -> Looks:
-    """What the product says of these totals; only its SQL is passed over."""
-    rows = pl.concat([part.with_columns(arm=pl.lit(arm)) for arm, part in (("a", control), ("b", treatment))])
-    sizes = {"a": setting.units, "b": setting.units}
-    with patch.object(product, "_days", return_value=(rows, False)):
-        found = product.looks(
-            None,  # type: ignore[arg-type] - only its SQL needs a store
-            Scope("log", None),
-            Assignment(setting.unit, sizes, sizes),
-            metric,
-            control="a",
-            treatment="b",
-            tau=MARGIN if metric == "accuracy" else None,
-        )
     if found is None:
         raise AssertionError(f"{metric} cannot be followed")
     return found
@@ -168,11 +136,14 @@ def _alarmed(found: Looks) -> bool:
     return significant or _left_out(found, "low", "high", 0.0)
 
 
-def _count(tally: Tally, key: tuple[str, ...], found: Looks, truth: float) -> None:
-    """Whether the interval holds the truth at every look, and how wide it is at the last."""
+def _count(tally: Tally, key: tuple[str, ...], found: Looks, truth: float, whole: float) -> None:
+    """Whether the interval holds the truth at every look, and how wide it is at the last.
+
+    Without an interval, or with another effect than that of all requests, it counts as not given.
+    """
     last = found.last
     low, high, effect = last["low"], last["high"], last["effect"]
-    if low is None or high is None or effect is None:
+    if low is None or high is None or effect is None or not np.isclose(effect, whole, rtol=1e-9, atol=1e-12):
         tally.count(key, 1, 0, 0, 0, 0, 0, 0)
         return
     away = effect - truth
@@ -180,18 +151,14 @@ def _count(tally: Tally, key: tuple[str, ...], found: Looks, truth: float) -> No
     tally.count(key, 1, 1, held, 1, high - low, away, away**2)
 
 
-def _count_shares(tally: Tally, tables: list[list[pl.DataFrame]], true: list[float]) -> None:
+def _count_shares(tally: Tally, arm: Drawn, day: Floats, truth: float) -> None:
     """The same of the exact sequence of one proportion."""
-    for arm, truth in zip(tables, true, strict=True):
-        for table in arm:
-            by_day = table.group_by("day").agg(pl.col("above", "below").sum()).sort("day")
-            right, n = (by_day[name].cum_sum().to_numpy() for name in ("above", "below"))
-            low, high = proportion_sequence(right, n)
-            away = float(right[-1] / n[-1]) - truth
-            held = bool(((low <= truth) & (truth <= high)).all())
-            tally.count(
-                ("accuracy of one arm", "exact sequence"), 1, 1, held, 1, high[-1] - low[-1], away, away**2
-            )
+    right, n = (until(arm, arm.rows[name], day, DAYS) for name in ("y", "k"))
+    low, high = proportion_sequence(right, n)
+    for place, held in enumerate(((low <= truth) & (truth <= high)).all(axis=1).tolist()):
+        away = float(right[place, -1] / n[place, -1]) - truth
+        width = float(high[place, -1] - low[place, -1])
+        tally.count(("accuracy of one arm", "exact sequence"), 1, 1, held, 1, width, away, away**2)
 
 
 def _alarms(each: Watched, tally: Tally, experiments: int) -> Iterator[Figure]:

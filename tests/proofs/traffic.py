@@ -147,10 +147,6 @@ class Drawn:
         """Of each experiment, in order of request."""
         return np.split(self.rows["l"], self.first[1:])
 
-    def owners(self) -> list[Places]:
-        """User of each request by experiment, counted from 0 in each."""
-        return [part - place * self.units for place, part in enumerate(np.split(self.user, self.first[1:]))]
-
 
 def drawn(setting: Setting, experiments: int, generator: np.random.Generator) -> Drawn:
     """Draw an arm of that many experiments."""
