@@ -157,6 +157,7 @@ def test_the_hostile_logs_have_thresholds_and_graders_so_that_every_page_is_full
     assert [tab.label for tab in shown("export", hostile_log.PAIRS).tabs] == [
         "YAML",
         "JSON",
+        "For a router",
         "Compare with today",
     ]
 
