@@ -191,7 +191,8 @@ def _coverage(each: Watched, tally: Tally, experiments: int) -> Iterator[Figure]
         yield Figure(
             f"{each.name}, {experiments:,} experiments with a true effect and {DAYS} looks: "
             f"intervals that hold it at all looks, {kind}",
-            f"at least 95%; at the last look at most {WIDEST[kind]} times as wide as for one planned look",
+            f"at least 95%; at the last look the effect on all requests, at most {WIDEST[kind]} times as "
+            "wide as one planned look would be",
             said(f"{metric} {entry.held:.1%} (width {entry.width:.2f})" for metric, entry in mine.items()),
             all(
                 entry.held >= LEVEL and entry.width <= WIDEST[kind] and entry.given == 1
