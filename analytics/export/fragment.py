@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from analytics.errors import TiertuneError
 from analytics.policy import UNSUPPORTED, CategoryPolicy, Default, ThresholdPolicy
@@ -69,8 +69,8 @@ class Rules:
 
     default: Rule
     categories: dict[str, Rule]
-    comments: tuple[str, ...] = field(default=())
-    policy: ThresholdPolicy | None = None
+    comments: tuple[str, ...]
+    policy: ThresholdPolicy
 
     @property
     def pairs(self) -> list[tuple[str, str]]:

@@ -20,7 +20,6 @@ from analytics.export.fragment import (
     require_score,
 )
 from analytics.export.plain import as_python
-from analytics.policy import ThresholdPolicy
 
 PUBLIC = "smart"
 TAG = "cat:"
@@ -139,7 +138,7 @@ def plugin(rules: Rules, *, public: str = PUBLIC) -> Fragment:
     files = {"litellm.yaml": _yaml(rules, markers), "tiertune_classifier.py": module}
     beside = "Put tiertune_classifier.py beside the proxy's config."
     # After a cascade's own fast call LiteLLM sees half of a request; its caller logs the whole.
-    if _policy(rules).policy_kind == "predictive":
+    if rules.policy.policy_kind == "predictive":
         files["tiertune_logger.py"] = _logger(rules, public)
         beside = (
             "Put both Python files beside the proxy's config and tiertune_logger.logger among its callbacks."
@@ -177,8 +176,8 @@ def capability(
         RefusedError: The thresholds are about another score, or one cannot be expressed.
     """
     names = ("classifier_p_solve", "p_solve")
-    require_score(_policy(rules), "litellm-capability", names, "the capability judge's p_solve")
-    require_forecast(_policy(rules), "litellm-capability")
+    require_score(rules.policy, "litellm-capability", names, "the capability judge's p_solve")
+    require_forecast(rules.policy, "litellm-capability")
     markers = []
     for tags, rule in _tagged(rules):
         _refuse_missing(rule, tags, "litellm-capability")
@@ -212,8 +211,8 @@ def heuristic(rules: Rules, *, public: str = PUBLIC) -> Fragment:
         RefusedError: The thresholds are about another score, or one cannot be expressed.
     """
     names = ("heuristic_v2_forecast", "heuristic_v2")
-    require_score(_policy(rules), "litellm-heuristic", names, "the trained heuristic's forecast")
-    require_forecast(_policy(rules), "litellm-heuristic")
+    require_score(rules.policy, "litellm-heuristic", names, "the trained heuristic's forecast")
+    require_forecast(rules.policy, "litellm-heuristic")
     markers = []
     for tags, rule in _tagged(rules):
         _refuse_missing(rule, tags, "litellm-heuristic")
@@ -289,9 +288,3 @@ def _yaml(rules: Rules, markers: list[dict[str, Any]]) -> str:
         )
     )
     return head + yaml.safe_dump({"model_list": markers}, sort_keys=False, allow_unicode=True, width=100)
-
-
-def _policy(rules: Rules) -> ThresholdPolicy:
-    if rules.policy is None:
-        raise ValueError("the rules were not read from a policy")
-    return rules.policy

@@ -16,7 +16,6 @@ from analytics.export.fragment import (
     require_score,
     scored_by,
 )
-from analytics.policy import ThresholdPolicy
 
 METHODS = ("avg_logprob", "margin", "hybrid", "self_verify", "automix_entailment")
 
@@ -34,7 +33,7 @@ def routellm(rules: Rules, *, router: str = "mf") -> Fragment:
     Raises:
         RefusedError: The thresholds are about another score, or a category has models of its own.
     """
-    policy = _policy(rules)
+    policy = rules.policy
     require_score(
         policy,
         "routellm",
@@ -96,7 +95,7 @@ def vllm(rules: Rules, *, method: str | None = None) -> Fragment:
     Raises:
         RefusedError: The thresholds are about another score, or one of them cannot be expressed.
     """
-    policy = _policy(rules)
+    policy = rules.policy
     require_score(policy, "vllm-sr", METHODS, "its own confidence of the answer")
     chosen = method or scored_by(policy)
     if policy.policy_kind != "cascade":
@@ -153,9 +152,3 @@ def _vllm_decision(name: str | None, rule: Rule, method: str, *, priority: int) 
             },
         },
     }
-
-
-def _policy(rules: Rules) -> ThresholdPolicy:
-    if rules.policy is None:
-        raise ValueError("the rules were not read from a policy")
-    return rules.policy

@@ -8,8 +8,8 @@ import math
 from analytics import policy_file
 from analytics.errors import SchemaError
 from analytics.export import golden
-from analytics.export.fragment import Fragment, Rules, commented
-from analytics.policy import CategoryPolicy, Default, ThresholdPolicy
+from analytics.export.fragment import Fragment, RefusedError, Rules, commented
+from analytics.policy import ThresholdPolicy
 from analytics.spreadsheet import csv_text, unescaped
 
 COLUMNS = ("category", "route", "threshold", "on_missing", "fast_model", "strong_model", "verdict", "n")
@@ -18,15 +18,19 @@ DEFAULT = "(default)"
 
 def as_json(rules: Rules) -> Fragment:
     """The thresholds file as JSON, evidence included."""
-    policy = _policy(rules)
+    policy = rules.policy
     return Fragment({"thresholds.json": policy_file.dumps(policy, format="json")})
 
 
 def as_csv(rules: Rules) -> Fragment:
-    """One line per category, the default last; ``read_csv`` reads it back."""
+    """One line per category, the default last; ``read_csv`` reads it back.
+
+    Raises:
+        RefusedError: A category has the name that stands for the default.
+    """
     import polars as pl  # noqa: PLC0415 - only this target needs it
 
-    policy = _policy(rules)
+    policy = rules.policy
     rows: list[tuple[object, ...]] = [
         (
             name,
@@ -51,7 +55,9 @@ def as_csv(rules: Rules) -> Fragment:
         )
     )
     if DEFAULT in policy.categories:
-        raise ValueError(f"a category cannot be called {DEFAULT}")
+        raise RefusedError(
+            f"csv calls the rule of all other categories {DEFAULT}, as one of yours is. Use json."
+        )
     kinds = {name: pl.Int64 if name == "n" else pl.String for name in COLUMNS}
     text = csv_text(pl.DataFrame(rows, schema=kinds, orient="row"))
     note = "The last line is the rule of categories that have none of their own."
@@ -134,7 +140,7 @@ if __name__ == "__main__":
 
 def as_python(rules: Rules) -> Fragment:
     """A module with ``route()``, and its test."""
-    policy = _policy(rules)
+    policy = rules.policy
     table = {name: (rule.threshold, rule.keeps_missing) for name, rule in rules.categories.items()}
     lines = "".join(f"    {_literal(name)}: {_pair(*pair)},\n" for name, pair in table.items())
     module = _MODULE.format(
@@ -165,29 +171,3 @@ def _number(value: float | None) -> str:
     if math.isnan(value):
         return "NAN"
     return 'float("inf")' if math.isinf(value) else repr(value)
-
-
-def _policy(rules: Rules) -> ThresholdPolicy:
-    if rules.policy is None:
-        raise ValueError("the rules were not read from a policy")
-    return rules.policy
-
-
-def bare(policy: ThresholdPolicy) -> ThresholdPolicy:
-    """What decides of a policy, and what a table keeps of its evidence."""
-    return ThresholdPolicy(
-        policy.policy_kind,
-        Default(policy.default.route, policy.default.threshold, policy.default.on_missing),
-        {
-            name: CategoryPolicy(
-                rule.route,
-                rule.threshold,
-                on_missing=rule.on_missing,
-                fast_model=rule.fast_model,
-                strong_model=rule.strong_model,
-                verdict=rule.verdict,
-                n=rule.n,
-            )
-            for name, rule in policy.categories.items()
-        },
-    )

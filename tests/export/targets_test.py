@@ -72,6 +72,12 @@ def test_csv_and_json_read_back_exactly(policy: ThresholdPolicy) -> None:
     assert policy_file.loads(exported(policy, "json").files["thresholds.json"]) == policy
 
 
+def test_a_category_called_as_the_default_is_refused_by_csv() -> None:
+    rule = {plain.DEFAULT: CategoryPolicy("strong_only")}
+    with pytest.raises(RefusedError, match="Use json"):
+        exported(ThresholdPolicy("cascade", Default("fast_only"), rule), "csv")
+
+
 def portkey(config: dict[str, Any], metadata: dict[str, Any]) -> str:  # noqa: C901 - a small interpreter
     """Portkey's documented rules, written apart from the export: the first condition that holds decides."""
 
