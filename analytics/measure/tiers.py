@@ -32,30 +32,32 @@ MIN_COST_COVERAGE = 0.5
 _MEASURES = ("correct", "cost_usd", "latency_s", "input_tokens", "output_tokens")
 
 # A failed call that was served is a wrong answer, not a missing one.
-_LOGGED = f"""
+LOGGED = f"""
     SELECT ts, task_category, {LABEL} AS model, cost_usd, latency_s, input_tokens, output_tokens,
         coalesce(correct, CASE WHEN status IN ('error', 'timeout') AND coalesce(served, NOT shadow, true)
             THEN 0 END) AS correct
-    FROM {tables.CALLS}"""  # noqa: S608 - our own names only
+    FROM {{calls}}"""  # noqa: S608 - our own names only
+"""The calls of a call-level log in ``{calls}``."""
 
 
 def _observed(side: str, taken: str) -> str:
     known = ", ".join(f"{side}_{name}" for name in _MEASURES)
     columns = ", ".join(f"{side}_{name} AS {name}" for name in _MEASURES)
     return f"""SELECT request_id, ts, task_category, {side}_model AS model, {columns}
-        FROM {tables.DECISIONS} WHERE ({taken} OR coalesce({known}) IS NOT NULL)"""  # noqa: S608
+        FROM {{log}} WHERE ({taken} OR coalesce({known}) IS NOT NULL)"""  # noqa: S608
 
 
-_SIDES = f"""
+SIDES = f"""
     {_observed("fast", "coalesce(policy_kind, 'cascade') = 'cascade' OR escalated IS FALSE")}
     UNION ALL
     {_observed("strong", "escalated IS TRUE")}"""
+"""The calls that decisions in ``{log}`` show: the observed sides of each."""
 
 # Where a model stands in several pairs, one call of it is on several rows.
-_ONCE = f"""
+ONCE = f"""
     SELECT request_id, model, {", ".join(f"any_value({name}) AS {name}" for name in ("ts", "task_category"))},
         {", ".join(f"any_value({name}) AS {name}" for name in _MEASURES)}
-    FROM ({_SIDES}) GROUP BY request_id, model"""  # noqa: S608
+    FROM ({SIDES}) GROUP BY request_id, model"""  # noqa: S608
 
 _SHARED_MODEL = """
     SELECT count(*) > 0 FROM (
@@ -65,18 +67,32 @@ _SHARED_MODEL = """
         GROUP BY model HAVING count(*) > 1)"""
 
 _BOTH = "FILTER (cost_usd IS NOT NULL AND correct IS NOT NULL)"
-_SUMS = f"""
-    count(*) AS calls, count(correct) AS graded, coalesce(sum(correct), 0)::DOUBLE AS correct_sum,
-    coalesce(sum(correct * correct), 0)::DOUBLE AS correct_sq, count(cost_usd) AS cost_n,
-    coalesce(sum(cost_usd), 0)::DOUBLE AS cost_sum, coalesce(sum(cost_usd * cost_usd), 0)::DOUBLE AS cost_sq,
-    count(*) {_BOTH} AS both_n, coalesce(sum(cost_usd) {_BOTH}, 0)::DOUBLE AS both_cost_sum,
-    coalesce(sum(cost_usd * cost_usd) {_BOTH}, 0)::DOUBLE AS both_cost_sq,
-    coalesce(sum(correct) {_BOTH}, 0)::DOUBLE AS both_correct_sum,
-    coalesce(sum(correct * correct) {_BOTH}, 0)::DOUBLE AS both_correct_sq,
-    coalesce(sum(cost_usd * correct), 0)::DOUBLE AS cost_x_correct, count(latency_s) AS latency_n,
-    quantile_cont(latency_s::DOUBLE, 0.5) AS latency_p50_s,
-    quantile_cont(latency_s::DOUBLE, 0.95) AS latency_p95_s,
-    sum(input_tokens)::BIGINT AS input_tokens, sum(output_tokens)::BIGINT AS output_tokens"""
+SUMS = {
+    "calls": "count(*)",
+    "graded": "count(correct)",
+    "correct_sum": "coalesce(sum(correct), 0)::DOUBLE",
+    "correct_sq": "coalesce(sum(correct * correct), 0)::DOUBLE",
+    "cost_n": "count(cost_usd)",
+    "cost_sum": "coalesce(sum(cost_usd), 0)::DOUBLE",
+    "cost_sq": "coalesce(sum(cost_usd * cost_usd), 0)::DOUBLE",
+    "both_n": f"count(*) {_BOTH}",
+    "both_cost_sum": f"coalesce(sum(cost_usd) {_BOTH}, 0)::DOUBLE",
+    "both_cost_sq": f"coalesce(sum(cost_usd * cost_usd) {_BOTH}, 0)::DOUBLE",
+    "both_correct_sum": f"coalesce(sum(correct) {_BOTH}, 0)::DOUBLE",
+    "both_correct_sq": f"coalesce(sum(correct * correct) {_BOTH}, 0)::DOUBLE",
+    "cost_x_correct": "coalesce(sum(cost_usd * correct), 0)::DOUBLE",
+    "latency_n": "count(latency_s)",
+    "input_tokens": "sum(input_tokens)::BIGINT",
+    "output_tokens": "sum(output_tokens)::BIGINT",
+}
+"""What adds up over calls -> its SQL; tokens are null where none is known."""
+PERCENTILES = {"latency_p50_s": 0.5, "latency_p95_s": 0.95}
+_COLUMNS = ", ".join(
+    [
+        *(f"{text} AS {name}" for name, text in SUMS.items()),
+        *(f"quantile_cont(latency_s::DOUBLE, {share}) AS {name}" for name, share in PERCENTILES.items()),
+    ]
+)
 
 
 def tier_table(
@@ -112,7 +128,7 @@ def tier_table(
     sql, table = _calls(cursor, dataset)
     statement = f"""
         WITH called AS ({sql})
-        SELECT {keys}, {_SUMS} FROM (
+        SELECT {keys}, {_COLUMNS} FROM (
             SELECT called.*, tier, CAST(ts AS DATE) AS day
             FROM called LEFT JOIN (SELECT model, tier FROM models WHERE dataset = $dataset) USING (model)
             WHERE ($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)
@@ -161,10 +177,10 @@ def _calls(cursor: duckdb.DuckDBPyConnection, dataset: str) -> tuple[str, dict[s
     """SQL for the calls of a dataset, logged or the observed sides of its decisions, and its table."""
     form = cursor.execute("SELECT form FROM datasets WHERE name = ?", [dataset]).fetchall()
     if form == [("calls",)]:
-        return _LOGGED, {"calls": tables.of(cursor, dataset, "calls")}
+        return LOGGED.format(calls=tables.CALLS), {"calls": tables.of(cursor, dataset, "calls")}
     shared = cursor.execute(_SHARED_MODEL, {"dataset": dataset}).fetchall()
     table = {"decisions": tables.of(cursor, dataset, "decisions")}
-    return _ONCE if shared == [(True,)] else _SIDES, table
+    return (ONCE if shared == [(True,)] else SIDES).format(log=tables.DECISIONS), table
 
 
 def _estimated(row: dict[str, Any], level: float) -> dict[str, Any]:

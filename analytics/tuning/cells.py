@@ -28,6 +28,9 @@ UNIT_FIRST = "unit_first"
 Tests that need one row per user ask for it; finding it takes as long as all other cells together.
 """
 
+BINNED = {name: f"$bin_{name}" for name in ("propensity", "sampling_probability")}
+"""Probability -> the condition in ``sql`` under which it is binned: where there are very many of them."""
+
 # Grades in between are rounded by one hash per request, the same for both sides, so that their
 # expectation stays (CERTIFICATE: exact tests need counts). Grades of 0 and 1 need no hash.
 _ROUND = "'tiertune-grade' || request_id"
@@ -41,7 +44,7 @@ def _rounded(grade: str) -> str:
 def _probability(column: str, value: str) -> str:
     # Bins of 1% on a log scale: a weight is the reciprocal, so small probabilities need fine ones.
     binned = f"least(pow(1.01, round(ln({value}) / ln(1.01))), 1.0)"
-    return f"CASE WHEN $bin_{column} THEN {binned} ELSE {value} END"
+    return f"CASE WHEN {BINNED[column]} THEN {binned} ELSE {value} END"
 
 
 SHADOW_PROBABILITY = """CASE WHEN grade_probability IS NULL THEN sampling_probability
@@ -54,7 +57,7 @@ def _propensity() -> str:
     # Bins of 1% of the odds: the action that was not taken has the rest of the probability.
     odds = "pow(1.01, round(ln(propensity / (1 - propensity)) / ln(1.01)))"
     binned = f"CASE WHEN propensity < 1 THEN {odds} / (1 + {odds}) ELSE propensity END"
-    return f"CASE WHEN $bin_propensity THEN {binned} ELSE propensity END"
+    return f"CASE WHEN {BINNED['propensity']} THEN {binned} ELSE propensity END"
 
 
 _BOTH = "fast_correct IS NOT NULL AND strong_correct IS NOT NULL"
@@ -128,19 +131,21 @@ _COMPUTED = {
     "fast_cost_known": "fast_cost_usd IS NOT NULL",
     "strong_cost_known": "strong_cost_usd IS NOT NULL",
 }
-_SAMPLED = ("propensity", "sampling_probability")
-
-
 _BY_TIME = f"CASE WHEN ts < $cut THEN fold % {HALF} ELSE {HALF} + fold % {HALF} END::UTINYINT"
+
+
+def sql(keys: Sequence[str] = KEYS, sums: Sequence[str] = SUMS) -> dict[str, str]:
+    """Column of the cells -> its SQL over ``decisions``, with the placeholders of ``BINNED``."""
+    return {key: _COMPUTED.get(key, key) for key in keys} | {name: _SUMS[name] for name in sums}
 
 
 def _collapse(kind: str, keys: Sequence[str], sums: Sequence[str], *, by_time: bool) -> str:
     unknown = [name for name in (*keys, *sums) if name not in (*KEYS, *SUMS, UNIT_FIRST)]
     if unknown:
         raise ValueError(f"cells have no columns {', '.join(unknown)}")
-    computed = _COMPUTED | ({"fold": _BY_TIME} if by_time else {})
-    columns = [f"{computed.get(key, key)} AS {key}" for key in keys]
-    columns += [f"{_SUMS[name]} AS {name}" for name in sums]
+    columns = [f"{text} AS {name}" for name, text in sql(keys, sums).items()]
+    if by_time and "fold" in keys:
+        columns[list(keys).index("fold")] = f"{_BY_TIME} AS fold"
     positions = ", ".join(str(position + 1) for position in range(len(keys)))
     source = _SOURCES[kind]
     if UNIT_FIRST in keys:
@@ -189,11 +194,11 @@ def cells(
     """
     kind = "file" if isinstance(source, Path) else "table"
     window = {"source": str(source), "since": since, "until": until}
-    sampled = [key for key in _SAMPLED if key in keys]
+    sampled = [key for key in BINNED if key in keys]
     bins: dict[str, bool] = {}
     if sampled:
         (distinct,) = cursor.execute(_PROBABILITIES[kind], window).fetchall()
-        counts = dict(zip(_SAMPLED, distinct, strict=True))
+        counts = dict(zip(BINNED, distinct, strict=True))
         bins = {f"bin_{key}": counts[key] > MOST_PROBABILITIES for key in sampled}
     by_time = cut is not None and "fold" in keys
     asked = {**window, **bins, **({"cut": cut} if by_time else {})}

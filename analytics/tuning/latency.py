@@ -33,19 +33,12 @@ SELECT task_category, fast_model, strong_model, coalesce(policy_kind, 'cascade')
        coalesce(floor(confidence * 128)::SMALLINT, -1) AS step, '{name}' AS route,
        floor(ln(greatest({latency}, 1e-6)) / ln(1.01))::INTEGER AS bin, count(*) AS n,
        sum({weight}) AS weight
-FROM query_table(['decisions', $source], true)
-WHERE ($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)
-  AND {latency} IS NOT NULL
-GROUP BY 1, 2, 3, 4, 5, 6, 8
-"""
+FROM {{log}} WHERE {latency} IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6, 8"""
 _ROWS = """
 SELECT task_category, fast_model, strong_model, coalesce(policy_kind, 'cascade') AS policy_kind, arm,
        coalesce(floor(confidence * 128)::SMALLINT, -1) AS step, 'rows' AS route, 0 AS bin, count(*) AS n,
        count(*)::DOUBLE AS weight
-FROM query_table(['decisions', $source], true)
-WHERE ($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)
-GROUP BY 1, 2, 3, 4, 5, 6
-"""
+FROM {log} GROUP BY 1, 2, 3, 4, 5, 6"""
 _WEIGHT = {
     "keep": "1.0",
     **dict.fromkeys(
@@ -56,7 +49,11 @@ _WEIGHT = {
 _PARTS = [
     _HISTOGRAM.format(name=name, latency=f"({sql})", weight=_WEIGHT[name]) for name, sql in _ROUTES.items()
 ]
-_SQL = " UNION ALL ".join([*_PARTS, _ROWS])
+SQL = " UNION ALL ".join([*_PARTS, _ROWS])
+"""The histograms over ``{log}``, a relation with the columns of ``decisions``."""
+_WINDOW = """(
+    SELECT * FROM query_table(['decisions', $source], true)
+    WHERE ($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until))"""
 
 
 def latency_cells(
@@ -76,7 +73,8 @@ def latency_cells(
         counts all requests), bin (latency in seconds is 1.01**bin and up), n, weight (rows divided by
         their sampling probability).
     """
-    found: pl.DataFrame = cursor.sql(_SQL, params={"source": source, "since": since, "until": until}).pl()
+    window = {"source": source, "since": since, "until": until}
+    found: pl.DataFrame = cursor.sql(SQL.format(log=_WINDOW), params=window).pl()
     return found
 
 

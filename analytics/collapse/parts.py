@@ -1,0 +1,113 @@
+"""The cells file: one flat table of sums that says everything that pages ask of a log, without a row of it.
+
+Each part is one GROUP BY over the log; columns that a part does not have are null. Parts of several sources
+are one part when rows with equal keys are merged, each column as ``MERGED`` says. It holds no prompt and no
+request id; a cell may describe a single request.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import polars as pl
+
+from analytics.tuning.cells import KEYS, SUMS
+from analytics.tuning.latency import STEPS
+
+LAYOUT = 1
+"""Value of the column ``tiertune_cells``, by which the file is recognised."""
+
+PartName = Literal["sweep", "latency", "calls", "call_latency", "day_latency", "thresholds", "dearest", "log"]
+
+_CALL_SUMS = (
+    "graded", "correct_sum", "correct_sq", "cost_n", "cost_sum", "cost_sq", "both_n", "both_cost_sum",
+    "both_cost_sq", "both_correct_sum", "both_correct_sq", "cost_x_correct", "latency_n", "input_tokens",
+    "output_tokens",
+)  # fmt: skip
+_PAIR = ("task_category", "fast_model", "strong_model")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One GROUP BY.
+
+    Attributes:
+        keys: What its rows are told apart by.
+        values: What is merged.
+        about: One line for people.
+    """
+
+    keys: tuple[str, ...]
+    values: tuple[str, ...]
+    about: str
+
+
+PARTS: dict[PartName, Part] = {
+    "sweep": Part(KEYS, SUMS, "sufficient statistics of every threshold"),
+    "latency": Part(
+        (*_PAIR, "policy_kind", "arm", "step", "route", "bin"),
+        ("n", "weight"),
+        "latency if kept and if escalated by confidence, in bins 1% wide",
+    ),
+    "calls": Part(("task_category", "model", "day"), ("n", *_CALL_SUMS), "calls of each model by day"),
+    "call_latency": Part(("task_category", "model", "bin"), ("n",), "latency of calls, in bins 1% wide"),
+    "day_latency": Part(("model", "day", "bin"), ("n",), "the same by day"),
+    "thresholds": Part(
+        (*_PAIR, "threshold"),
+        ("n", "last_ts", "known_n", "agree_n"),
+        "thresholds in force, and how often they were obeyed",
+    ),
+    "dearest": Part(_PAIR, ("dearest",), "dearest strong call"),
+    "log": Part(
+        (),
+        ("n", "requests", "units", "unit_rows", "largest_unit", "first_ts", "last_ts"),
+        "size and period",
+    ),
+}
+
+_COUNTS = (
+    *(name for name in SUMS if name in {"n", "gain_n"} or name.endswith("latency_n")),
+    *("rounded_fast", "rounded_strong", "rounded_both", "graded", "cost_n", "both_n", "latency_n"),
+    *("input_tokens", "output_tokens", "known_n", "agree_n", "requests", "units", "unit_rows"),
+    "largest_unit",
+)
+TYPES: dict[str, str] = {
+    "tiertune_cells": "BIGINT",
+    "part": "VARCHAR",
+    **dict.fromkeys((*KEYS, "model", "route"), "VARCHAR"),
+    **dict.fromkeys(
+        ("confidence", "propensity", "sampling_probability", "grade_probability", "threshold"), "DOUBLE"
+    ),
+    **dict.fromkeys(
+        ("fast_graded", "strong_graded", "fast_cost_known", "strong_cost_known", "escalated"), "BOOLEAN"
+    ),
+    **dict.fromkeys(("fold", "step", "bin"), "BIGINT"),
+    "day": "DATE",
+    **dict.fromkeys((*SUMS, *_CALL_SUMS, "weight", "dearest"), "DOUBLE"),
+    **dict.fromkeys(_COUNTS, "BIGINT"),
+    **dict.fromkeys(("first_ts", "last_ts"), "TIMESTAMP"),
+}
+"""Column -> type in DuckDB, in the order of the file."""
+
+POLARS: dict[str, Any] = {
+    name: {
+        "VARCHAR": pl.String, "DOUBLE": pl.Float64, "BOOLEAN": pl.Boolean, "BIGINT": pl.Int64,
+        "DATE": pl.Date, "TIMESTAMP": pl.Datetime("us"),
+    }[kind]
+    for name, kind in TYPES.items()
+}  # fmt: skip
+
+MERGED: Mapping[str, str] = {
+    **{value: "sum" for part in PARTS.values() for value in part.values},
+    "first_ts": "min",
+    **dict.fromkeys(("last_ts", "dearest", "largest_unit"), "max"),
+}
+"""Value -> how it merges. Units add up only where no two sources share one."""
+
+RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("confidence", "propensity", "sampling_probability", "grade_probability"), (0.0, 1.0)),
+    "fold": (0, 19),
+    "step": (-1, STEPS),
+    **dict.fromkeys(_COUNTS, (0, 2**62)),
+}
+"""Column -> lowest and highest value that a cells file may hold."""
