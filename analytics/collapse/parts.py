@@ -7,15 +7,10 @@ request id; a cell may describe a single request.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import polars as pl
-
+from analytics.logs.schema import CELLS
 from analytics.tuning.cells import KEYS, SUMS
-from analytics.tuning.latency import STEPS
-
-LAYOUT = 1
-"""Value of the column ``tiertune_cells``, by which the file is recognised."""
 
 PartName = Literal["sweep", "latency", "calls", "call_latency", "day_latency", "thresholds", "dearest", "log"]
 
@@ -65,37 +60,8 @@ PARTS: dict[PartName, Part] = {
     ),
 }
 
-_COUNTS = (
-    *(name for name in SUMS if name in {"n", "gain_n"} or name.endswith("latency_n")),
-    *("rounded_fast", "rounded_strong", "rounded_both", "graded", "cost_n", "both_n", "latency_n"),
-    *("input_tokens", "output_tokens", "known_n", "agree_n", "requests", "units", "unit_rows"),
-    "largest_unit",
-)
-TYPES: dict[str, str] = {
-    "tiertune_cells": "BIGINT",
-    "part": "VARCHAR",
-    **dict.fromkeys((*KEYS, "model", "route"), "VARCHAR"),
-    **dict.fromkeys(
-        ("confidence", "propensity", "sampling_probability", "grade_probability", "threshold"), "DOUBLE"
-    ),
-    **dict.fromkeys(
-        ("fast_graded", "strong_graded", "fast_cost_known", "strong_cost_known", "escalated"), "BOOLEAN"
-    ),
-    **dict.fromkeys(("fold", "step", "bin"), "BIGINT"),
-    "day": "DATE",
-    **dict.fromkeys((*SUMS, *_CALL_SUMS, "weight", "dearest"), "DOUBLE"),
-    **dict.fromkeys(_COUNTS, "BIGINT"),
-    **dict.fromkeys(("first_ts", "last_ts"), "TIMESTAMP"),
-}
+TYPES: dict[str, str] = {column.name: column.sql_type for column in CELLS if column.mappable}
 """Column -> type in DuckDB, in the order of the file."""
-
-POLARS: dict[str, Any] = {
-    name: {
-        "VARCHAR": pl.String, "DOUBLE": pl.Float64, "BOOLEAN": pl.Boolean, "BIGINT": pl.Int64,
-        "DATE": pl.Date, "TIMESTAMP": pl.Datetime("us"),
-    }[kind]
-    for name, kind in TYPES.items()
-}  # fmt: skip
 
 MERGED: Mapping[str, str] = {
     **{value: "sum" for part in PARTS.values() for value in part.values},
@@ -103,11 +69,3 @@ MERGED: Mapping[str, str] = {
     **dict.fromkeys(("last_ts", "dearest", "largest_unit"), "max"),
 }
 """Value -> how it merges. Units add up only where no two sources share one."""
-
-RANGES: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(("confidence", "propensity", "sampling_probability", "grade_probability"), (0.0, 1.0)),
-    "fold": (0, 19),
-    "step": (-1, STEPS),
-    **dict.fromkeys(_COUNTS, (0, 2**62)),
-}
-"""Column -> lowest and highest value that a cells file may hold."""

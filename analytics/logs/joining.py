@@ -65,7 +65,7 @@ def candidates(store: Store, dataset: str, inspection: Inspection) -> pl.DataFra
     wanted = list(dict.fromkeys([*(name for name, _ in used), *likely]))[:_COLUMNS]
     found: list[tuple[str, str, int, int]] = []
     with store.cursor() as cursor:
-        form = catalogue.require(cursor, dataset)
+        form = catalogue.require_rows(cursor, dataset)
         source = {form: tables.of(cursor, dataset, form)}
         log = tables.CALLS if form == "calls" else tables.DECISIONS
         values = cursor.read_parquet(str(inspection.folder / ROWS), hive_partitioning=False)

@@ -1,13 +1,14 @@
-"""The columns of the two tables that a log becomes, and the words for them.
+"""The columns of the tables that a log becomes, and the words for them.
 
 ``decisions`` has one row per request and ladder pair, both outcomes side by side, each null where it
-was not observed. ``calls`` has one row per model call of a call-level log. Units are in the names.
+was not observed. ``calls`` has one row per model call of a call-level log. ``grades`` are joined to either.
+``cells`` are sums over a log whose rows are elsewhere (``collapse.parts``). Units are in the names.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
-Form = Literal["decisions", "calls", "grades"]
+Form = Literal["decisions", "calls", "grades", "cells"]
 
 FOLDS = 20
 PICK_FOLDS = tuple(range(10))
@@ -164,7 +165,55 @@ GRADES: tuple[Column, ...] = (
     Column("attributes", "VARCHAR", "anything else, as JSON text"),
 )
 
-TABLES: dict[Form, tuple[Column, ...]] = {"decisions": DECISIONS, "calls": CALLS, "grades": GRADES}
+_CELL_TYPES: dict[str, tuple[str, ...]] = {
+    "VARCHAR": (
+        "part", "task_category", "fast_model", "strong_model", "policy_kind", "confidence_kind", "experiment",
+        "arm", "model", "route",
+    ),
+    "DOUBLE": (
+        "confidence", "propensity", "sampling_probability", "grade_probability", "threshold", "weight",
+        "dearest", *(
+            f"{side}_{measure}_{power}"
+            for side in ("fast", "strong")
+            for measure in ("correct", "cost", "latency")
+            for power in ("sum", "sq")
+        ), "correct_x", "fast_correct_x_cost", "strong_correct_x_cost", "strong_correct_x_fast_cost",
+        "cost_x", "latency_x", "router_cost_sum", "router_latency_sum", "gain_sum", "gain_cost_sum",
+        "gain_latency_sum", "correct_sum", "correct_sq", "cost_sum", "cost_sq", "both_cost_sum",
+        "both_cost_sq", "both_correct_sum", "both_correct_sq", "cost_x_correct",
+    ),
+    "BOOLEAN": ("fast_graded", "strong_graded", "fast_cost_known", "strong_cost_known", "escalated"),
+    "BIGINT": (
+        "tiertune_cells", "fold", "step", "bin", "n", "fast_latency_n", "strong_latency_n", "gain_n",
+        "rounded_fast", "rounded_strong", "rounded_both", "graded", "cost_n", "both_n", "latency_n",
+        "input_tokens", "output_tokens", "known_n", "agree_n", "requests", "units", "unit_rows",
+        "largest_unit",
+    ),
+    "DATE": ("day",),
+    "TIMESTAMP": ("first_ts", "last_ts"),
+}  # fmt: skip
+CELL_LAYOUT = 1
+"""Value of ``tiertune_cells``, by which a cells file is recognised."""
+CELL_PARTS = (
+    "sweep", "latency", "calls", "call_latency", "day_latency", "thresholds", "dearest", "log",
+)  # fmt: skip
+CELLS: tuple[Column, ...] = (
+    *_OWN,
+    *(
+        Column(name, kind, "of a cells file", mappable=True)
+        for kind, names in _CELL_TYPES.items()
+        for name in names
+    ),
+)
+
+TABLES: dict[Form, tuple[Column, ...]] = {
+    "decisions": DECISIONS,
+    "calls": CALLS,
+    "grades": GRADES,
+    "cells": CELLS,
+}
+LOGS: tuple[Form, ...] = ("decisions", "calls", "grades")
+"""The forms whose rows are read from a log, field by field."""
 SIDES = ("fast", "strong")
 TIERS = ("small", "standard", "frontier", "reasoning")
 UNCATEGORISED = "Uncategorised"

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import duckdb
 import polars as pl
 
+from analytics.collapse.calls import tier_sums
 from analytics.estimate import LEVEL, mean_interval, ratio_interval, wilson
 from analytics.logs.schema import TIERS, UNCATEGORISED
 from analytics.logs.storage import tables
@@ -125,6 +126,17 @@ def tier_table(
     keys = ", ".join(GROUPINGS[by])
     order = ", ".join("list_position($tiers, tier)" if key == "tier" else key for key in GROUPINGS[by])
     wanted = None if categories is None else [UNCATEGORISED if name is None else name for name in categories]
+    kept = tables.kept_cells(cursor, dataset)
+    if kept is not None:
+        return tier_sums(
+            cursor,
+            dataset,
+            kept,
+            keys=GROUPINGS[by],
+            since=since,
+            until=until,
+            categories=wanted,
+        )
     sql, table = _calls(cursor, dataset)
     statement = f"""
         WITH called AS ({sql})

@@ -70,7 +70,9 @@ def graded_pairs(selection: Selection, reference: Reference, *, per_unit: bool =
     if reference == "in-force":
         found = {name: in_force_threshold(selection, name) for name in anchors}
         anchors = {name: at for name, at in found.items() if at is not None}
-    cells = selection.cells.filter(pl.col("unit_first")) if per_unit else selection.cells
+    cells = selection.cells
+    if per_unit:  # kept cells do not know which request of a user is the first
+        cells = cells.filter(pl.col("unit_first") if "unit_first" in cells.columns else pl.lit(value=False))
     frame = _marked(cells, anchors, keeps_missing=selection.missing == "keep")
     if reference == "in-force":
         # What the policy in force escalates needs both answers, else the difference is not known; of what

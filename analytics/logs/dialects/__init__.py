@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from analytics.logs.dialects import (
     call_level,
+    cells_file,
     flat_batches,
     flat_gateways,
     flat_inferences,
@@ -38,7 +39,12 @@ TOOLS: tuple[Dialect, ...] = (
     *flat_runs.DIALECTS,
     *flat_traces.DIALECTS,
 )
-TABLES: tuple[Dialect, ...] = (router_record.DIALECT, wide.DIALECT, call_level.DIALECT)
+TABLES: tuple[Dialect, ...] = (
+    cells_file.DIALECT,
+    router_record.DIALECT,
+    wide.DIALECT,
+    call_level.DIALECT,
+)
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (*TOOLS, *TABLES, grade_table.DIALECT)}
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from analytics.errors import SchemaError
 from analytics.logs.dialects import DIALECTS
 from analytics.logs.dialects.dialect import plain
+from analytics.logs.meaning import cell_fields
 from analytics.logs.meaning.faults import Faults
 from analytics.logs.meaning.fields import Fault, Field, Reading, typed
 from analytics.logs.meaning.mapping import NO_MODEL, refusal
@@ -26,6 +27,7 @@ TYPED = "typed.parquet"
 BATCH = 400_000
 
 _TYPES: dict[str, pl.DataType] = {
+    "DATE": pl.Date(),
     "VARCHAR": pl.String(),
     "DOUBLE": pl.Float64(),
     "BIGINT": pl.Int64(),
@@ -203,6 +205,7 @@ class _Batches:
         self.position = {name: f"c{at}" for at, name in enumerate(staged.columns)}
         place = {name: at for at, name in enumerate(staged.columns)}
         self.wanted = sorted({place[source] for wanted in mapping.columns.values() for source in wanted})
+        self._typed = cell_fields.typed if mapping.form == "cells" else typed
         self.models = self._usual_models(folder, staged) if self.dialect.one_side else {}
         for name, text in mapping.constants.items():
             _, faults = typed(name, pl.Series([text]), self._reading(name, constant=True))
@@ -222,7 +225,7 @@ class _Batches:
             text = self._text(name, rows)
             if text is not None:
                 reading = self._reading(name, constant=name not in self.mapping.columns)
-                work[name] = pool.submit(typed, name, text, reading)
+                work[name] = pool.submit(self._typed, name, text, reading)
         columns = {name: self._filled(name, done.result()[0]) for name, done in work.items()}
         faults = [(name, fault) for name, done in work.items() for fault in done.result()[1]]
         rejected = self._noted(faults, lines)
@@ -313,7 +316,7 @@ class _Batches:
 
     def _completed(self, frame: pl.DataFrame) -> pl.DataFrame:
         """What follows from the row itself: its id, labels, one-sided outcomes, failures, priced costs."""
-        if self.mapping.form == "grades":
+        if self.mapping.form in {"grades", "cells"}:
             return frame
         without = frame["request_id"].null_count()
         if without:
@@ -366,7 +369,7 @@ class _Batches:
 def _filled_by(mapping: ColumnMapping) -> set[str]:
     """The fields that rows may have under a mapping: those it gives and those that follow from them."""
     names = {*mapping.columns, *mapping.constants}
-    if mapping.form == "grades":
+    if mapping.form in {"grades", "cells"}:
         return names
     names.add("request_id")
     for side in ("fast_", "strong_") if mapping.form == "decisions" else ("",):

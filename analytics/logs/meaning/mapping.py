@@ -14,8 +14,8 @@ from analytics.logs.meaning.guesses import graded_words, guesses
 from analytics.logs.meaning.profile import ColumnProfile
 from analytics.logs.meaning.scales import bare
 from analytics.logs.reading.staging import Staged
+from analytics.logs.schema import CELLS, LOGS, Form
 from analytics.logs.schema import TABLES as SCHEMA
-from analytics.logs.schema import Form
 
 __all__ = ["Answers", "Guess", "Mapping", "Proposal", "known_name", "proposal", "refusal", "signature"]
 
@@ -27,6 +27,7 @@ _MODELS: dict[Form, dict[str, str]] = {
     "decisions": {"fast_model": "fast", "strong_model": "strong"},
     "calls": {"model": NO_MODEL},
     "grades": {},
+    "cells": {},
 }
 _SHOWN = 20
 _LONGEST = 60
@@ -57,6 +58,8 @@ def proposal(
         SchemaError: An override names a field or a column that does not exist, or a unit that does not fit.
     """
     answers = overrides or Answers()
+    if DIALECTS[answers.dialect or staged.dialect].form == "cells":
+        return _of_cells(staged)
     said = _said_by_name(answers, staged.columns)
     if saved and answers.dialect and answers.dialect != saved.dialect:
         saved = None  # the user says that this file is another one
@@ -94,12 +97,25 @@ def proposal(
     )
 
 
+def _of_cells(staged: Staged) -> Proposal:
+    """A cells file names its columns as we do: there is nothing to guess and nothing to change."""
+    held = set(staged.columns)
+    columns: dict[str, tuple[str, ...]] = {
+        name: (name,) for column in CELLS if column.mappable and (name := column.name) in held
+    }
+    mapping = Mapping("cells", "cells", columns)
+    unused = [name for name in staged.columns if name not in columns]
+    return Proposal(mapping, [], [], [], unused, refusal(mapping, staged.columns))
+
+
 def refusal(mapping: Mapping, columns: Sequence[str]) -> str | None:
     """Why a file mapped so is refused; null if it has a grade, a cost, tokens or a confidence."""
     absent = sorted(_sources(mapping) - set(columns))
     if absent:
         listed = ", ".join(_shortened(name) for name in absent[:_SHOWN])
         return f"The mapping reads columns that this file lacks: {listed}. Map its own columns."
+    if mapping.form == "cells":
+        return _lacking_cells(columns)
     given = {bare(name) for name in (*mapping.columns, *mapping.constants)}
     if given & _FACTS:
         return None
@@ -116,6 +132,17 @@ def refusal(mapping: Mapping, columns: Sequence[str]) -> str | None:
         )
     missing = [word for name, word in _WANTED.items() if name not in given]
     return f"Missing: {', '.join(missing)}. {found}"
+
+
+def _lacking_cells(columns: Sequence[str]) -> str | None:
+    lacking = [column.name for column in CELLS if column.mappable and column.name not in columns]
+    if not lacking:
+        return None
+    more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
+    return (
+        f"This cells file lacks columns: {', '.join(lacking[:_SHOWN])}{more}. Another version made it, or it "
+        "was changed. Make it again: tiertune cells LOG --out cells.parquet."
+    )
 
 
 def known_name(name: str) -> str | None:
@@ -151,7 +178,7 @@ def _chosen(
 def _said_by_name(answers: Answers, columns: Sequence[str]) -> set[str]:
     """The fields that the user named; all must exist, and so must the columns."""
     said = {*answers.map, *answers.set}
-    fields = {column.name for table in SCHEMA.values() for column in table if column.mappable}
+    fields = {column.name for form in LOGS for column in SCHEMA[form] if column.mappable}
     unknown = sorted(said - fields)
     if unknown:
         raise SchemaError(f"No such field: {', '.join(unknown)}. Fields: {', '.join(sorted(fields))}.")

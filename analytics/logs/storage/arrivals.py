@@ -92,7 +92,7 @@ def arrived(cursor: duckdb.DuckDBPyConnection, dataset: str, arrival: Arrival, j
             ),
         ],
     )
-    if arrival.form != "grades" and (arrival.prices or overrides.overrides(cursor)):
+    if arrival.form in pricing.SIDES and (arrival.prices or overrides.overrides(cursor)):
         pricing.filled(cursor, dataset, arrival.file_id)
     return found
 
@@ -105,8 +105,9 @@ def refreshed(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
         dataset: Whose answers have the log's own grades only.
     """
     form = catalogue.require(cursor, dataset)
-    grading.applied(cursor, dataset)
-    pricing.applied(cursor, dataset)
+    if form != "cells":
+        grading.applied(cursor, dataset)
+        pricing.applied(cursor, dataset)
     refresh_models(cursor, dataset, form)
     ladders.refresh_ladder(cursor, dataset, form)
     if form == "calls":

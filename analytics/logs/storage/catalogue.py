@@ -17,6 +17,7 @@ _FORMS: dict[str, str] = {
     "decisions": "one row per request",
     "calls": "one row per model call",
     "grades": "grades for a log",
+    "cells": "sums over a log",
 }
 
 _DECISIONS = f"""
@@ -33,6 +34,30 @@ _CALLS = f"""
         count(confidence) / count(*), count(correct) / count(*), 0.0,
         count(cost_usd) / count(*), count(latency_s) / count(*)
     FROM {tables.CALLS}"""  # noqa: S608 - our own names only
+
+# A log of calls without pairs has no sweep: then its calls are counted.
+_CELLS = f"""
+    WITH part AS (SELECT * FROM {tables.CELLS}),
+    sweep AS (
+        SELECT sum(n) AS n, count(DISTINCT coalesce(task_category, $uncategorised)) AS categories,
+            sum(n) FILTER (confidence IS NOT NULL) AS confident, sum(n) FILTER (fast_graded) AS graded,
+            sum(n) FILTER (fast_graded AND strong_graded) AS both_graded,
+            sum(n) FILTER (fast_cost_known) AS cost, sum(fast_latency_n) AS latency
+        FROM part WHERE part = 'sweep'),
+    called AS (
+        SELECT sum(n) AS n, count(DISTINCT coalesce(task_category, $uncategorised)) AS categories,
+            0 AS confident, sum(graded) AS graded, 0 AS both_graded, sum(cost_n) AS cost,
+            sum(latency_n) AS latency
+        FROM part WHERE part = 'calls'),
+    counted AS (SELECT * FROM sweep WHERE n > 0 UNION ALL
+        SELECT * FROM called WHERE NOT EXISTS (SELECT 1 FROM sweep WHERE n > 0)),
+    whole AS (
+        SELECT sum(requests) AS requests, min(first_ts) AS first_ts, max(last_ts) AS last_ts
+        FROM part WHERE part = 'log')
+    SELECT coalesce(requests, 0)::BIGINT, first_ts, last_ts, categories, coalesce(n, 0)::BIGINT,
+        coalesce(confident, 0) / n, coalesce(graded, 0) / n, coalesce(both_graded, 0) / n,
+        coalesce(cost, 0) / n, coalesce(latency, 0) / n
+    FROM whole CROSS JOIN counted"""  # noqa: S608 - our own names only
 
 _SUMMARY: dict[str, Any] = {
     "requests": pl.Int64, "first_ts": pl.Datetime("us"), "last_ts": pl.Datetime("us"), "categories": pl.Int64,
@@ -91,13 +116,26 @@ def require(cursor: duckdb.DuckDBPyConnection, dataset: str) -> Form:
     raise SchemaError(f"There is no dataset named {dataset}. Found: {', '.join(names) or 'none'}.")
 
 
+def require_rows(cursor: duckdb.DuckDBPyConnection, dataset: str) -> Form:
+    """The form of a dataset that must exist and have its rows here.
+
+    Raises:
+        SchemaError: There is none of this name.
+        RowsElsewhereError: It was loaded from a cells file.
+    """
+    found = require(cursor, dataset)
+    if found == "cells":
+        raise tables.RowsElsewhereError
+    return found
+
+
 def require_form(cursor: duckdb.DuckDBPyConnection, dataset: str, wanted: Form, badge: str | None) -> None:
     """Make the dataset if it is new.
 
     Raises:
         SchemaError: It holds rows of the other form, or there is none to join grades to.
     """
-    found = require(cursor, dataset) if wanted == "grades" else form(cursor, dataset)
+    found = require_rows(cursor, dataset) if wanted == "grades" else form(cursor, dataset)
     if wanted == "grades":
         return
     if found is None:
@@ -174,12 +212,19 @@ def changed(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
 
 def _summary(cursor: duckdb.DuckDBPyConnection, dataset: str, kind: Form) -> Summary:
     named = {"uncategorised": UNCATEGORISED}
+    if kind == "cells":
+        held = {"cells": tables.of(cursor, dataset, "cells")}
+        return _summed(cursor.execute(_CELLS, {**held, **named}).fetchone())
     decisions, calls = (tables.of(cursor, dataset, form) for form in ("decisions", "calls"))
     found = cursor.execute(_DECISIONS, {"decisions": decisions, **named}).fetchone()
     if kind == "calls":
         called = cursor.execute(_CALLS, {"calls": calls, **named}).fetchone()
         if called and found:
             found = (*called[:4], *(found[4:] if found[4] else called[4:]))
+    return _summed(found)
+
+
+def _summed(found: tuple[Any, ...] | None) -> Summary:
     requests, first, last, categories, _, *shares = found or (0, None, None, 0, 0, *[None] * 5)
     # 0 / 0 is NaN in DuckDB and null here.
     return Summary((requests, first, last, categories, *(None if s is None or s != s else s for s in shares)))  # noqa: PLR0124

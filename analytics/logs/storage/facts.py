@@ -114,7 +114,7 @@ def facts(
     window = {"decisions": tables.of(cursor, dataset, "decisions"), "since": since, "until": until}
     found = cursor.execute(_FACTS, window).fetchone() or (0, 0, 0, 0, *[None] * 7)
     requests, rows, units, named, first, last, categories, pairs, arms, experiments, kinds = found
-    files = cursor.execute("SELECT file_id, mapping FROM files WHERE dataset = ?", [dataset]).fetchall()
+    files = files_of(cursor, dataset)
     names = {item["name"] for item in categories or []}
     largest = None
     if named and units < requests:
@@ -129,12 +129,27 @@ def facts(
         pairs=tuple(sorted((pair[0], pair[1]) for pair in pairs or [])),
         arms=tuple(sorted(arms or [])),
         experiments=tuple(sorted(experiments or [])),
-        files=len(files),
-        log_sha256=log_sha256(file_id for file_id, _ in files),
+        files=len(files.ids),
+        log_sha256=log_sha256(files.ids),
         confidence_kinds=tuple(sorted(kinds or [])),
-        confidence_sources=tuple(sorted({source for _, text in files if (source := _source(text))})),
+        confidence_sources=files.sources,
         largest_unit=largest,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of a dataset: their ids, and the columns of them that became ``confidence``."""
+
+    ids: tuple[str, ...]
+    sources: tuple[str, ...]
+
+
+def files_of(cursor: duckdb.DuckDBPyConnection, dataset: str) -> Files:
+    """The files of a dataset."""
+    found = cursor.execute("SELECT file_id, mapping FROM files WHERE dataset = ?", [dataset]).fetchall()
+    sources = {source for _, text in found if (source := _source(text))}
+    return Files(tuple(file_id for file_id, _ in found), tuple(sorted(sources)))
 
 
 def in_force(cursor: duckdb.DuckDBPyConnection, dataset: str) -> pl.DataFrame:

@@ -111,7 +111,7 @@ def taken_back(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
     """Let a dataset's answers have the grades that the log itself gave them."""
     form, key = catalogue.require(cursor, dataset), catalogue.key(cursor, dataset)
     held = set(tables.columns(cursor, form, key))
-    logged = [name for name in _CHANGED[form] if f"{name}_logged" in held]
+    logged = [name for name in _CHANGED.get(form, ()) if f"{name}_logged" in held]
     if logged:
         values = {name: f"{name}_logged" for name in logged}
         gone = [*values.values(), *({_DRAWN} & held)]

@@ -17,10 +17,12 @@ KEYS: dict[Form, tuple[str, ...]] = {
     "decisions": ("request_id", "fast_model", "strong_model"),
     "calls": ("request_id", "model", "effort", "call_index", "call_id"),
     "grades": ("request_id", "call_id", "unit_id", "model", "side", "grader", "ts"),
+    "cells": (),
 }
 CONFLICTS: dict[Form, str] = {
     "decisions": "the same request id and models stand earlier with other values; the first is kept",
     "calls": "the same request id and model stand earlier with other values; the first is kept",
+    "cells": "",
     "grades": "the same answer has another grade by the same grader at the same time; the first is kept",
 }
 
@@ -60,7 +62,7 @@ def ingest_rows(
         file_id: SHA-256 of the content that the rows came from.
     """
     present = _present(cursor, typed, form)
-    dropped = _dropped(cursor, key, typed, form=form, present=present)
+    dropped = _dropped(cursor, key, typed, form=form, present=present) if KEYS[form] else []
     table = tables.ready(cursor, form, key, present)
     own = f"$file_id AS file_id{f', {FOLD} AS fold' if form == 'decisions' else ''}"
     selected = ", ".join(f"{sql} AS {name}" for name, sql in _columns(form, present).items())

@@ -47,11 +47,15 @@ _EVIDENCE = f"""
     GROUP BY label, list_price"""  # noqa: S608
 
 
-_LOGGED = f"""
+_NAMED = """
     SELECT task_category, fast_model, strong_model,
         row_number() OVER (PARTITION BY task_category ORDER BY fast_model, strong_model) - 1
-    FROM (SELECT DISTINCT task_category, fast_model, strong_model FROM {tables.DECISIONS})
-    ORDER BY task_category NULLS LAST, 4"""  # noqa: S608
+    FROM (SELECT DISTINCT task_category, fast_model, strong_model FROM {0})
+    ORDER BY task_category NULLS LAST, 4"""
+_LOGGED: dict[Form, str] = {
+    "decisions": _NAMED.format(tables.DECISIONS),
+    "cells": _NAMED.format(f"{tables.CELLS} WHERE part = 'sweep'"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +130,8 @@ def ladder(cursor: duckdb.DuckDBPyConnection, dataset: str) -> Ladder:
 
 def refresh_ladder(cursor: duckdb.DuckDBPyConnection, dataset: str, form: Form) -> None:
     """Store the ladder that the rows imply; pairs set by hand stay and get company for new categories."""
-    if form == "decisions":
-        _store(cursor, dataset, _logged_ladder(cursor, dataset), by_hand=False)
+    if form in _LOGGED:
+        _store(cursor, dataset, _logged_ladder(cursor, dataset, form), by_hand=False)
         return
     proposed = proposed_ladder(cursor, dataset)
     hand = cursor.execute(
@@ -263,9 +267,8 @@ def _pairs(steps: dict[str | None, set[tuple[int, int]]], order: list[str]) -> t
     )
 
 
-def _logged_ladder(cursor: duckdb.DuckDBPyConnection, dataset: str) -> Ladder:
-    decisions = tables.of(cursor, dataset, "decisions")
-    rows = cursor.execute(_LOGGED, {"decisions": decisions}).fetchall()
+def _logged_ladder(cursor: duckdb.DuckDBPyConnection, dataset: str, form: Form) -> Ladder:
+    rows = cursor.execute(_LOGGED[form], {form: tables.of(cursor, dataset, form)}).fetchall()
     return Ladder(
         tuple(Pair(*row) for row in rows), confirmed=True, reason="The log names both models itself."
     )

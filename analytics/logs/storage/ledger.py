@@ -15,7 +15,7 @@ from analytics.logs.schema import TABLES, TIERS
 from analytics.logs.storage.overrides import MOST_USD_PER_1M, overrides
 from analytics.logs.storage.recipe import recipe_of
 
-_LOGS = ("calls", "decisions")
+_LOGS = ("calls", "decisions", "cells")
 _SOURCES = ("log", "price", "hand")
 _COUNTS = ("read", "loaded", "rejected", "duplicates", "confidence_set_null", "problems_total")
 _UNFIT = (

@@ -2,8 +2,8 @@
 
 Version 1 had one table of decisions and one of calls for all datasets; from version 2 on each dataset has
 its own (``tables``). Version 3 keeps prices set by hand for all datasets; before, each file had those that
-were given with it. Version 4 knows with which probability a grade was drawn. ``meta`` says the
-version; version 1 had no such table.
+were given with it. Version 4 knows with which probability a grade was drawn. Version 5 has cells: of logs
+whose rows are elsewhere, and of large ones. ``meta`` says the version; version 1 had no such table.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from analytics.errors import TiertuneError
 from analytics.logs.schema import TABLES, Form
 from analytics.logs.storage import overrides, tables
 
-VERSION = 4
+VERSION = 5
 
 _LEDGERS = (
     "CREATE SEQUENCE IF NOT EXISTS versions",
@@ -37,6 +37,7 @@ _LEDGERS = (
     "CREATE TABLE IF NOT EXISTS mappings (signature VARCHAR PRIMARY KEY, mapping VARCHAR NOT NULL)",
     overrides.TABLE,
 )
+_FORMS: tuple[Form, ...] = ("decisions", "calls")
 _FIRST = frozenset({"datasets", "files", "ladder", "models", "mappings", "decisions", "calls"})
 
 
@@ -103,7 +104,7 @@ def layout(connection: duckdb.DuckDBPyConnection) -> int | None:
 
 
 def _from_first(connection: duckdb.DuckDBPyConnection) -> None:
-    for form in ("decisions", "calls"):
+    for form in _FORMS:
         connection.execute(f"ALTER TABLE {form} RENAME TO {form}_first")
     connection.execute("ALTER TABLE datasets ADD COLUMN id BIGINT")
     connection.execute("ALTER TABLE datasets ADD COLUMN graders VARCHAR")
@@ -126,10 +127,9 @@ def _keep_prices(connection: duckdb.DuckDBPyConnection) -> None:
 def _move_rows(connection: duckdb.DuckDBPyConnection) -> None:
     """Each dataset's rows into tables of its own, with the columns that have any value."""
     for name, key in connection.execute("SELECT name, id FROM datasets").fetchall():
-        for form in TABLES:
-            if form != "grades":
-                _move(connection, form, str(name), int(key))
-    for form in ("decisions", "calls"):
+        for form in _FORMS:
+            _move(connection, form, str(name), int(key))
+    for form in _FORMS:
         connection.execute(f"DROP TABLE {form}_first")
 
 

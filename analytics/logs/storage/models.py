@@ -8,6 +8,11 @@ from analytics.logs.storage import tables
 from analytics.logs.storage.ladder import LABEL
 from analytics.logs.storage.overrides import overrides
 
+_OF_CELLS = f"""
+    SELECT DISTINCT model, NULL FROM (
+        SELECT model FROM {tables.CELLS} WHERE part = 'calls'
+        UNION ALL SELECT unnest([fast_model, strong_model]) FROM {tables.CELLS} WHERE part = 'sweep')
+    WHERE model IS NOT NULL ORDER BY model"""  # noqa: S608 - our own names only
 # A tier word of the log counts only where all calls of a model agree on it.
 _LABELS: dict[Form, str] = {
     "decisions": f"""
@@ -18,6 +23,7 @@ _LABELS: dict[Form, str] = {
     "calls": f"""
         SELECT {LABEL} AS label, CASE WHEN min(tier) = max(tier) THEN min(tier) END
         FROM {tables.CALLS} WHERE model IS NOT NULL GROUP BY label ORDER BY label""",  # noqa: S608
+    "cells": _OF_CELLS,
 }
 
 

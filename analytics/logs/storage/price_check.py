@@ -95,7 +95,7 @@ def model_prices(cursor: duckdb.DuckDBPyConnection, dataset: str) -> pl.DataFram
         set_at (UTC), the price of each class in USD per million tokens, services (with prices of their
         own), long_above_tokens (from where long prompts have prices of their own).
     """
-    form, key = catalogue.require(cursor, dataset), catalogue.key(cursor, dataset)
+    form, key = catalogue.require_rows(cursor, dataset), catalogue.key(cursor, dataset)
     source = tables.with_row(cursor, form, key)
     rows = " UNION ALL ".join(_rows(source, side) for side in SIDES[form])
     with bands(cursor, form, key) as prices:

@@ -86,7 +86,7 @@ def reprice(cursor: duckdb.DuckDBPyConnection, dataset: str, *, of: Which) -> Re
         dataset: Name of a dataset.
         of: missing: what has no logged cost; all: everything that has a price.
     """
-    form, key = catalogue.require(cursor, dataset), catalogue.key(cursor, dataset)
+    form, key = catalogue.require_rows(cursor, dataset), catalogue.key(cursor, dataset)
     cursor.execute("UPDATE datasets SET pricing = nullif(?, 'missing') WHERE name = ?", [of, dataset])
     changed = _priced(cursor, form, key, of=of)
     if of == "missing":
@@ -98,7 +98,7 @@ def taken_back(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
     """Let the log's own costs stand again wherever prices took their place."""
     form, key = catalogue.require(cursor, dataset), catalogue.key(cursor, dataset)
     held, table = set(tables.columns(cursor, form, key)), tables.name(form, key)
-    sides = [side for side in SIDES[form] if f"{side.prefix}cost_usd_logged" in held]
+    sides = [side for side in SIDES.get(form, ()) if f"{side.prefix}cost_usd_logged" in held]
     for side in sides:
         kept = f"{side.prefix}cost_usd_logged"
         cursor.execute(

@@ -9,16 +9,19 @@ from collections.abc import Iterable, Mapping
 
 import duckdb
 
+from analytics.errors import TiertuneError
 from analytics.logs.schema import TABLES, Column, Form
 
 DECISIONS = "query_table(['decisions', $decisions], true)"
 CALLS = "query_table(['calls', $calls], true)"
 GRADES = "query_table(['grades', $grades], true)"
+CELLS = "query_table(['cells', $cells], true)"
 
 _ALWAYS: dict[Form, frozenset[str]] = {
     "decisions": frozenset({"file_id", "request_id", "fast_model", "strong_model", "fold"}),
     "calls": frozenset({"file_id", "request_id", "model"}),
     "grades": frozenset({"file_id", "correct"}),
+    "cells": frozenset({"file_id", "part"}),
 }
 _RANGES = {
     "confidence": "{0} >= 0 AND {0} <= 1",
@@ -41,10 +44,36 @@ def name(form: Form, key: int) -> str:
     return f"{form}_{int(key)}"
 
 
+class RowsElsewhereError(TiertuneError):
+    """A question about single requests of a log of which only sums are here."""
+
+    kind = "input"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This needs the log's own rows. It was loaded as a cells file, which holds sums only: ask where "
+            "the log is, or load its rows."
+        )
+
+
 def of(cursor: duckdb.DuckDBPyConnection, dataset: str, form: Form) -> str:
-    """What to bind for ``$decisions`` and the like: a dataset's table, or the empty one where it has none."""
-    found = cursor.execute("SELECT id FROM datasets WHERE name = ?", [dataset]).fetchone()
-    return form if found is None else held(cursor, int(found[0]), form)
+    """What to bind for ``$decisions`` and the like: a dataset's table, or the empty one where it has none.
+
+    Raises:
+        RowsElsewhereError: The dataset was loaded from a cells file, and its rows are asked for.
+    """
+    found = cursor.execute("SELECT id, form FROM datasets WHERE name = ?", [dataset]).fetchall()
+    if not found:
+        return form
+    if found[0][1] == "cells" != form:
+        raise RowsElsewhereError
+    return held(cursor, int(found[0][0]), form)
+
+
+def kept_cells(cursor: duckdb.DuckDBPyConnection, dataset: str) -> str | None:
+    """The table with a dataset's cells, where they answer what its rows would; None where rows have to."""
+    found = cursor.execute("SELECT id, form FROM datasets WHERE name = ?", [dataset]).fetchall()
+    return name("cells", int(found[0][0])) if found and found[0][1] == "cells" else None
 
 
 def held(cursor: duckdb.DuckDBPyConnection, key: int, form: Form) -> str:

@@ -1,0 +1,127 @@
+"""A log as the pages see it, from kept cells alone: no row is read."""
+
+from collections.abc import Iterable
+
+import duckdb
+import polars as pl
+
+from analytics.collapse.parts import MERGED, PARTS, TYPES, PartName
+from analytics.collapse.units import Units, units
+from analytics.logs.storage import facts, tables
+from analytics.logs.storage.facts import Facts
+from analytics.tuning.cells import within_limit
+
+_NARROW: dict[str, pl.DataType] = {"fold": pl.UInt8(), "step": pl.Int16(), "bin": pl.Int32()}
+_PAIR = ["task_category", "fast_model", "strong_model"]
+
+
+def part(cursor: duckdb.DuckDBPyConnection, table: str, name: PartName) -> pl.DataFrame:
+    """One part of a dataset's cells, those of all its sources merged.
+
+    Args:
+        cursor: A cursor of its own for this call.
+        table: The dataset's table of cells, as ``storage.tables.of`` names it.
+        name: Of the part.
+
+    Returns:
+        The keys and values of ``PARTS[name]``; no rows where the log has nothing of it, one for ``log``.
+    """
+    found = PARTS[name]
+    merged = [f"{MERGED[value]}({value})::{TYPES[value]} AS {value}" for value in found.values]
+    columns = ", ".join([*found.keys, *merged])
+    grouped = f"GROUP BY {', '.join(found.keys)}" if found.keys else ""
+    frame: pl.DataFrame = cursor.sql(
+        f"SELECT {columns} FROM {tables.CELLS} WHERE part = $part {grouped}",  # noqa: S608 - our own names
+        params={"cells": table, "part": name},
+    ).pl()
+    narrow = [pl.col(key).cast(_NARROW[key]) for key in found.keys if key in _NARROW]
+    return frame.with_columns(narrow)
+
+
+def sweep(cursor: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
+    """The cells of a dataset as ``tuning.cells.cells`` gives them."""
+    return within_limit(part(cursor, table, "sweep"))
+
+
+def in_force(cursor: duckdb.DuckDBPyConnection, table: str, swept: pl.DataFrame) -> pl.DataFrame:
+    """The thresholds in force, as ``facts.in_force`` gives them.
+
+    The latest threshold is the one with the last time; of several the one with most requests, then the
+    larger one, since sums do not know the order of requests. ``served_under_latest`` is null where only
+    some requests of a pair have a threshold.
+    """
+    found = part(cursor, table, "thresholds").sort(
+        "last_ts", "n", "threshold", descending=True, nulls_last=True, maintain_order=True
+    )
+    whole = found.group_by(_PAIR, maintain_order=True).agg(
+        pl.col("threshold").first(),
+        pl.len().alias("distinct_thresholds").cast(pl.Int64),
+        pl.col("n").sum().alias("rows_with_threshold"),
+        pl.col("last_ts").max(),
+        _share(pl.col("agree_n").sum(), pl.col("known_n").sum()).alias("served_as_logged"),
+    )
+    obeyed = (
+        swept.lazy()
+        .join(whole.lazy().select(*_PAIR, "threshold"), on=_PAIR, nulls_equal=True)
+        .group_by(_PAIR)
+        .agg(
+            pl.col("n").sum().alias("rows"),
+            pl.col("n").filter(pl.col("escalated").is_not_null()).sum().alias("known"),
+            pl.col("n")
+            .filter(
+                pl.col("escalated")
+                == (pl.col("confidence").is_null() | (pl.col("confidence") < pl.col("threshold")))
+            )
+            .sum()
+            .alias("agreed"),
+        )
+        .collect()
+    )
+    under = pl.when(pl.col("rows") == pl.col("rows_with_threshold")).then(
+        _share(pl.col("agreed"), pl.col("known"))
+    )
+    return (
+        whole.join(obeyed, on=_PAIR, how="left", nulls_equal=True)
+        .with_columns(under.alias("served_under_latest"))
+        .drop("rows", "known", "agreed")
+        .sort(_PAIR, nulls_last=True)
+    )
+
+
+def dearest(cursor: duckdb.DuckDBPyConnection, table: str, swept: pl.DataFrame) -> pl.DataFrame:
+    """The dearest strong call of each category and pair, as ``bounds.dearest`` gives it."""
+    found = part(cursor, table, "dearest").rename({"dearest": "strong_cost_usd"})
+    pairs = swept.select(_PAIR).unique().sort(_PAIR, nulls_last=True)
+    return pairs.join(found, on=_PAIR, how="left", nulls_equal=True)
+
+
+def facts_of(cursor: duckdb.DuckDBPyConnection, dataset: str, table: str, swept: pl.DataFrame) -> Facts:
+    """Size and content of a log, as ``facts.facts`` gives them."""
+    log = part(cursor, table, "log").row(0, named=True)
+    found: Units = units(cursor, table, log)
+    files = facts.files_of(cursor, dataset)
+    names = set(swept["task_category"])
+    return Facts(
+        requests=log["requests"] or 0,
+        rows=log["n"] or 0,
+        units=found.count,
+        first_ts=log["first_ts"],
+        last_ts=log["last_ts"],
+        categories=(*sorted(names - {None}), *({None} & names)),
+        pairs=tuple(sorted(swept.select(_PAIR[1:]).unique().iter_rows())),
+        arms=_named(swept["arm"]),
+        experiments=_named(swept["experiment"]),
+        files=len(files.ids),
+        log_sha256=facts.log_sha256(files.ids),
+        confidence_kinds=_named(swept["confidence_kind"]),
+        confidence_sources=files.sources,
+        largest_unit=found.largest if found.count and found.count < (log["requests"] or 0) else None,
+    )
+
+
+def _named(values: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(sorted({value for value in values if value is not None}))
+
+
+def _share(some: pl.Expr, all_of_them: pl.Expr) -> pl.Expr:
+    return pl.when(all_of_them > 0).then(some / all_of_them)
