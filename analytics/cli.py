@@ -18,6 +18,7 @@ from analytics.commands import (
     exports,
     figures,
     files,
+    folders,
     joins,
     logs,
     planning,
@@ -78,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     for add in (
         serve.add_serve,
         logs.add_load,
+        folders.add_open,
         logs.add_datasets,
         logs.add_delete,
         joins.add_join,

@@ -9,6 +9,7 @@ import polars as pl
 from analytics.collapse.log import part
 from analytics.collapse.parts import PartName
 from analytics.logs.schema import TIERS, UNCATEGORISED
+from analytics.logs.storage.tables import Kept
 from analytics.tuning.latency import WIDTH
 
 _PERCENTILES = {"latency_p50_s": 0.5, "latency_p95_s": 0.95}
@@ -17,7 +18,7 @@ _PERCENTILES = {"latency_p50_s": 0.5, "latency_p95_s": 0.95}
 def tier_sums(
     cursor: duckdb.DuckDBPyConnection,
     dataset: str,
-    table: str,
+    kept: Kept,
     *,
     keys: Sequence[str],
     since: date | datetime | None = None,
@@ -29,7 +30,7 @@ def tier_sums(
     Args:
         cursor: A cursor of its own for this call.
         dataset: Name of the dataset, for the tiers of its models.
-        table: The dataset's table of cells.
+        kept: The dataset's cells.
         keys: Some of task_category, tier, model, day.
         since: First day that counts, UTC; None for no limit.
         until: First day that no longer counts, UTC; None for no limit.
@@ -44,7 +45,7 @@ def tier_sums(
     ).pl()
 
     def counted(name: PartName) -> pl.DataFrame:
-        found = _asked(part(cursor, table, name), since=since, until=until, categories=categories)
+        found = _asked(part(cursor, kept, name), since=since, until=until, categories=categories)
         return found.join(tiers, on="model", how="left")
 
     calls = counted("calls")

@@ -9,18 +9,19 @@ from analytics.collapse.parts import MERGED, PARTS, TYPES, PartName
 from analytics.collapse.units import Units, units
 from analytics.logs.storage import facts, tables
 from analytics.logs.storage.facts import Facts
+from analytics.logs.storage.tables import Kept
 from analytics.tuning.cells import within_limit
 
 _NARROW: dict[str, pl.DataType] = {"fold": pl.UInt8(), "step": pl.Int16(), "bin": pl.Int32()}
 _PAIR = ["task_category", "fast_model", "strong_model"]
 
 
-def part(cursor: duckdb.DuckDBPyConnection, table: str, name: PartName) -> pl.DataFrame:
+def part(cursor: duckdb.DuckDBPyConnection, kept: Kept, name: PartName) -> pl.DataFrame:
     """One part of a dataset's cells, those of all its sources merged.
 
     Args:
         cursor: A cursor of its own for this call.
-        table: The dataset's table of cells, as ``storage.tables.of`` names it.
+        kept: The dataset's cells.
         name: Of the part.
 
     Returns:
@@ -30,27 +31,28 @@ def part(cursor: duckdb.DuckDBPyConnection, table: str, name: PartName) -> pl.Da
     merged = [f"{MERGED[value]}({value})::{TYPES[value]} AS {value}" for value in found.values]
     columns = ", ".join([*found.keys, *merged])
     grouped = f"GROUP BY {', '.join(found.keys)}" if found.keys else ""
+    sums, form = (tables.HISTOGRAMS, "histograms") if name == "latency" else (tables.CELLS, "cells")
     frame: pl.DataFrame = cursor.sql(
-        f"SELECT {columns} FROM {tables.CELLS} WHERE part = $part {grouped}",  # noqa: S608 - our own names
-        params={"cells": table, "part": name},
+        f"SELECT {columns} FROM {sums} WHERE part = $part {grouped}",  # noqa: S608 - our own names
+        params={form: getattr(kept, form), "part": name},
     ).pl()
     narrow = [pl.col(key).cast(_NARROW[key]) for key in found.keys if key in _NARROW]
     return frame.with_columns(narrow)
 
 
-def sweep(cursor: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
+def sweep(cursor: duckdb.DuckDBPyConnection, kept: Kept) -> pl.DataFrame:
     """The cells of a dataset as ``tuning.cells.cells`` gives them."""
-    return within_limit(part(cursor, table, "sweep"))
+    return within_limit(part(cursor, kept, "sweep"))
 
 
-def in_force(cursor: duckdb.DuckDBPyConnection, table: str, swept: pl.DataFrame) -> pl.DataFrame:
+def in_force(cursor: duckdb.DuckDBPyConnection, kept: Kept, swept: pl.DataFrame) -> pl.DataFrame:
     """The thresholds in force, as ``facts.in_force`` gives them.
 
     The latest threshold is the one with the last time; of several the one with most requests, then the
     larger one, since sums do not know the order of requests. ``served_under_latest`` is null where only
     some requests of a pair have a threshold.
     """
-    found = part(cursor, table, "thresholds").sort(
+    found = part(cursor, kept, "thresholds").sort(
         "last_ts", "n", "threshold", descending=True, nulls_last=True, maintain_order=True
     )
     whole = found.group_by(_PAIR, maintain_order=True).agg(
@@ -88,17 +90,17 @@ def in_force(cursor: duckdb.DuckDBPyConnection, table: str, swept: pl.DataFrame)
     )
 
 
-def dearest(cursor: duckdb.DuckDBPyConnection, table: str, swept: pl.DataFrame) -> pl.DataFrame:
+def dearest(cursor: duckdb.DuckDBPyConnection, kept: Kept, swept: pl.DataFrame) -> pl.DataFrame:
     """The dearest strong call of each category and pair, as ``bounds.dearest`` gives it."""
-    found = part(cursor, table, "dearest").rename({"dearest": "strong_cost_usd"})
+    found = part(cursor, kept, "dearest").rename({"dearest": "strong_cost_usd"})
     pairs = swept.select(_PAIR).unique().sort(_PAIR, nulls_last=True)
     return pairs.join(found, on=_PAIR, how="left", nulls_equal=True)
 
 
-def facts_of(cursor: duckdb.DuckDBPyConnection, dataset: str, table: str, swept: pl.DataFrame) -> Facts:
+def facts_of(cursor: duckdb.DuckDBPyConnection, dataset: str, kept: Kept, swept: pl.DataFrame) -> Facts:
     """Size and content of a log, as ``facts.facts`` gives them."""
-    log = part(cursor, table, "log").row(0, named=True)
-    found: Units = units(cursor, table, log)
+    log = part(cursor, kept, "log").row(0, named=True)
+    found: Units = units(cursor, kept, log)
     files = facts.files_of(cursor, dataset)
     names = set(swept["task_category"])
     return Facts(

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from analytics.logs.storage import tables
+from analytics.logs.storage.tables import Kept
 
 MOST = 4096
 LARGE_SHARE = 0.01
@@ -30,9 +31,9 @@ SELECT = f"""
     WHERE n >= {LARGE_SHARE} * (SELECT count(*) FROM {{log}})"""  # noqa: S608 - our own names only
 """The sketch of one source: route, bin (the hash) and n (requests)."""
 
-_MERGED = f"""
-    WITH sketch AS (SELECT * FROM {tables.CELLS} WHERE part = '{PART}'),
-    -- Beyond the last hash of a source that is full, nothing is known of it.
+# Beyond the last hash of a source that is full, nothing is known of it.
+_KNOWN = f"""
+    WITH sketch AS (SELECT * FROM {{cells}} WHERE part = '{PART}'),
     known AS (
         SELECT min(CASE WHEN size >= {MOST} THEN last END) AS until FROM (
             SELECT file_id, count(*) AS size, max(bin) AS last
@@ -40,7 +41,12 @@ _MERGED = f"""
     smallest AS (
         SELECT bin, sum(n) AS n FROM sketch CROSS JOIN known
         WHERE route = 'smallest' AND (until IS NULL OR bin <= until) GROUP BY bin),
-    large AS (SELECT bin, sum(n) AS n FROM sketch WHERE route = 'large' GROUP BY bin)
+    large AS (SELECT bin, sum(n) AS n FROM sketch WHERE route = 'large' GROUP BY bin)"""  # noqa: S608
+MERGED_SKETCH = f"""{_KNOWN}
+    SELECT * FROM (SELECT 'smallest' AS route, bin, n FROM smallest ORDER BY bin LIMIT {MOST})
+    UNION ALL SELECT 'large' AS route, bin, n FROM large"""  # noqa: S608
+"""The sketch of all sources in ``{cells}``: full, and so beyond its last hash unknown, if one of them is."""
+_COUNTED = f"""{_KNOWN.format(cells=tables.CELLS)}
     SELECT (SELECT count(*) FROM sketch), (SELECT until FROM known), (SELECT count(*) FROM smallest),
         greatest((SELECT max(n) FROM smallest), (SELECT max(n) FROM large))"""  # noqa: S608
 
@@ -58,19 +64,19 @@ class Units:
     largest: int | None
 
 
-def units(cursor: duckdb.DuckDBPyConnection, table: str, log: dict[str, Any]) -> Units:
+def units(cursor: duckdb.DuckDBPyConnection, kept: Kept, log: dict[str, Any]) -> Units:
     """The users of a dataset.
 
     Without sketches, as in a cells file, users add up: no two sources may share one.
 
     Args:
         cursor: A cursor of its own for this call.
-        table: The dataset's table of cells.
+        kept: The dataset's cells.
         log: Row of its part ``log``.
     """
     if not log["unit_rows"]:
         return Units(None, None)
-    ((sketched, until, found, largest),) = cursor.execute(_MERGED, {"cells": table}).fetchall()
+    ((sketched, until, found, largest),) = cursor.execute(_COUNTED, {"cells": kept.cells}).fetchall()
     if not sketched:
         return Units(log["units"], log["largest_unit"])
     count = found if until is None else round((found - 1) / ((until + 1) / 2**_BITS))

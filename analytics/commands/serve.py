@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import data
-from analytics.commands import flags, hosting, opening
+from analytics.commands import flags, folders, hosting, opening
 from analytics.commands.outcome import InputError
 from analytics.logs.storage import kept
 from analytics.logs.store import Store
@@ -27,7 +27,12 @@ def add_serve(commands: Any) -> None:
     parser = flags.command(
         commands, "serve", text="Open the dashboard in a browser on this machine.", run=serve
     )
-    parser.add_argument("log", nargs="*", metavar="LOG", help="dataset to show, or files to load first")
+    parser.add_argument(
+        "log",
+        nargs="*",
+        metavar="LOG",
+        help="dataset to show, files to load first, or a folder of Parquet files",
+    )
     parser.add_argument("--port", type=flags.port, default=PORT, help=f"default: {PORT}")
     flags.add_keep(parser)
     hosting.add_hosting(parser)
@@ -112,6 +117,10 @@ def _shown(store: Store, options: argparse.Namespace) -> str | None:
             opening.loaded(store, opening.dataset_name(sample), [sample], options, badge=BADGE)
         return None
     files = [Path(name) for name in names]
+    if len(files) == 1 and files[0].is_dir():
+        found = folders.looked_into(store, files[0], options)
+        print(folders.sentence(found), file=sys.stderr)  # noqa: T201 - this is the command line
+        return found.dataset
     if all(path.is_file() for path in files):
         dataset = opening.dataset_name(files[0])
         opening.loaded(store, dataset, files, options)

@@ -8,7 +8,7 @@ was not observed. ``calls`` has one row per model call of a call-level log. ``gr
 from dataclasses import dataclass
 from typing import Literal
 
-Form = Literal["decisions", "calls", "grades", "cells"]
+Form = Literal["decisions", "calls", "grades", "cells", "histograms"]
 
 FOLDS = 20
 PICK_FOLDS = tuple(range(10))
@@ -206,11 +206,23 @@ CELLS: tuple[Column, ...] = (
     ),
 )
 
+HISTOGRAMS: tuple[Column, ...] = tuple(
+    column
+    for column in CELLS
+    if column.name
+    in {
+        *("file_id", "part", "task_category", "fast_model", "strong_model", "policy_kind", "arm", "step"),
+        *("route", "bin", "n", "weight"),
+    }
+)
+"""The part ``latency`` of cells, which has many rows and few columns, in a table of its own."""
+
 TABLES: dict[Form, tuple[Column, ...]] = {
     "decisions": DECISIONS,
     "calls": CALLS,
     "grades": GRADES,
     "cells": CELLS,
+    "histograms": HISTOGRAMS,
 }
 LOGS: tuple[Form, ...] = ("decisions", "calls", "grades")
 """The forms whose rows are read from a log, field by field."""

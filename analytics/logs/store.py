@@ -8,7 +8,16 @@ import polars as pl
 from analytics.errors import SchemaError
 from analytics.logs.rates import Override
 from analytics.logs.schema import TIERS
-from analytics.logs.storage import catalogue, facts, grading, overrides, pairing, price_check, pricing
+from analytics.logs.storage import (
+    catalogue,
+    facts,
+    folders,
+    grading,
+    overrides,
+    pairing,
+    price_check,
+    pricing,
+)
 from analytics.logs.storage import ladder as ladders
 from analytics.logs.storage.arrivals import Arrival, Judge, arrived, emptied, forgotten, refreshed
 from analytics.logs.storage.database import (
@@ -16,18 +25,17 @@ from analytics.logs.storage.database import (
     StoreDamagedError,
     StoreError,
 )
+from analytics.logs.storage.folder_store import FolderStore, usable_name
 from analytics.logs.storage.ingest import Ingested
 from analytics.logs.storage.ladder import Ladder, Pair
 from analytics.logs.storage.models import refresh_models
-from analytics.logs.storage.safe import SafeDatabase
 
-LONGEST_NAME = 200
-_OWNED = ("files", "ladder", "models")
+_OWNED = ("files", "ladder", "models", "folders", "places")
 
 __all__ = ["Store", "StoreBusyError", "StoreDamagedError", "StoreError"]
 
 
-class Store(SafeDatabase):
+class Store(FolderStore):
     """The open logs; see ``SafeDatabase`` for what holds whatever happens."""
 
     def __init__(self, path: Path, *, private: Path | None, keep: bool) -> None:
@@ -72,8 +80,13 @@ class Store(SafeDatabase):
             SchemaError: The dataset holds the other form, or its name is unusable.
             StoreError: The disk is full.
         """
-        dataset = _dataset_name(dataset)
+        dataset = usable_name(dataset)
         with self._keeping(arrival.file_id, raw), self._transaction() as cursor:
+            if folders.folder(cursor, dataset) is not None:
+                raise SchemaError(
+                    f"The rows of {dataset} stay in a folder. Put the file there, then look for changes: "
+                    "tiertune open FOLDER. Or load it into another dataset: --dataset NAME."
+                )
             if catalogue.has_file(cursor, dataset, arrival.file_id):
                 return Ingested(0, catalogue.rows_in(cursor, arrival.typed))
             catalogue.require_form(cursor, dataset, arrival.form, badge)
@@ -87,9 +100,14 @@ class Store(SafeDatabase):
         """Take a file out of a dataset again, which must be ``separable``.
 
         Raises:
-            SchemaError: There is no such dataset or file.
+            SchemaError: There is no such dataset or file, or its files are a folder's.
         """
         with self._transaction(forgets=True) as cursor:
+            if folders.folder(cursor, dataset) is not None:
+                raise SchemaError(
+                    "The files of this log are those of its folder. Remove the file there, then look for "
+                    "changes: tiertune open FOLDER."
+                )
             grading.taken_back(cursor, dataset)
             forgotten(cursor, dataset, file_id)
             refreshed(cursor, dataset)
@@ -165,7 +183,7 @@ class Store(SafeDatabase):
         Raises:
             SchemaError: There is none of the old name, or one of the new.
         """
-        name = _dataset_name(name)
+        name = usable_name(name)
         with self._transaction() as cursor:
             catalogue.require(cursor, dataset)
             if name == dataset:
@@ -325,10 +343,3 @@ class Store(SafeDatabase):
         """Remember a confirmed mapping (JSON text) for files with the same signature."""
         with self._transaction() as cursor:
             cursor.execute("INSERT OR REPLACE INTO mappings VALUES (?, ?)", [signature, mapping])
-
-
-def _dataset_name(name: str) -> str:
-    trimmed = name.strip()
-    if not trimmed or len(trimmed) > LONGEST_NAME or "\0" in trimmed:
-        raise SchemaError(f"A dataset's name has 1 to {LONGEST_NAME} characters. Found: {len(trimmed)}.")
-    return trimmed

@@ -147,16 +147,16 @@ def read_log(
         )
 
 
-def _from_cells(cursor: duckdb.DuckDBPyConnection, dataset: str, table: str) -> Log:
+def _from_cells(cursor: duckdb.DuckDBPyConnection, dataset: str, kept: tables.Kept) -> Log:
     """The log from its kept cells, which takes as long whatever its size."""
-    swept = of_cells.sweep(cursor, table)
+    swept = of_cells.sweep(cursor, kept)
     return Log(
         name=dataset,
         cells=swept,
-        latency=of_cells.part(cursor, table, "latency"),
-        in_force=of_cells.in_force(cursor, table, swept),
-        facts=of_cells.facts_of(cursor, dataset, table, swept),
-        dearest=of_cells.dearest(cursor, table, swept),
+        latency=of_cells.part(cursor, kept, "latency"),
+        in_force=of_cells.in_force(cursor, kept, swept),
+        facts=of_cells.facts_of(cursor, dataset, kept, swept),
+        dearest=of_cells.dearest(cursor, kept, swept),
     )
 
 

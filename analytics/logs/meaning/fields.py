@@ -18,16 +18,17 @@ MOST_USD = 10_000.0
 LONGEST_CATEGORY = 200
 EARLIEST, LATEST = datetime(2015, 1, 1), datetime(2101, 1, 1)  # noqa: DTZ001  # naive UTC, as stored
 
-_KINDS = {
+WORDS = {
     "policy_kind": {kind: kind for kind in ("cascade", "predictive")},
     "confidence_kind": {kind: kind for kind in ("self_report", "logprob", "verifier", "predictive")},
     "cost_source": {kind: kind for kind in ("logged", "priced")},
     "correct_source": {kind: kind for kind in ("human", "judge", "exact", "feedback")},
     "service_tier": {kind: kind for kind in SERVICES},
 }
-_KINDS["correct_source"] |= {"llm": "judge", "model": "judge", "auto": "exact", "user": "feedback"}
-_KINDS["service_tier"] |= {"batches": "batch", "fast": "priority"}
-_KINDS["service_tier"] |= dict.fromkeys(("default", "auto", "on_demand", "scale"), STANDARD)
+WORDS["correct_source"] |= {"llm": "judge", "model": "judge", "auto": "exact", "user": "feedback"}
+WORDS["service_tier"] |= {"batches": "batch", "fast": "priority"}
+WORDS["service_tier"] |= dict.fromkeys(("default", "auto", "on_demand", "scale"), STANDARD)
+"""Field -> words in lower snake case -> the value that they stand for."""
 EMPTY = "confidence is empty"
 _FLAGS = frozenset({"served", "shadow", "cache_hit", "escalated"})
 _WHOLE = frozenset(
@@ -95,7 +96,7 @@ def typed(name: str, column: pl.Series, reading: Reading) -> Field:
         empty = base == "confidence" and plain.null_count()
         return plain, [Fault(plain.is_null(), EMPTY, rejects=False)] if empty else []
     text = as_text(column)
-    if base in _KINDS:
+    if base in WORDS:
         return _word(text, base)
     return _READ.get(base, _text)(text, reading)
 
@@ -256,7 +257,7 @@ def _tier(text: pl.Series, _: Reading) -> Field:
 
 def _word(text: pl.Series, base: str) -> Field:
     words = text.str.strip_chars().str.to_lowercase().str.replace_all("[ -]", "_")
-    values = words.replace_strict(_KINDS[base], default=None, return_dtype=pl.String)
+    values = words.replace_strict(WORDS[base], default=None, return_dtype=pl.String)
     return values, [_unreadable(values.is_not_null(), text, f"no known {base}")]
 
 

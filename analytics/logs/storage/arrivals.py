@@ -73,6 +73,14 @@ def arrived(cursor: duckdb.DuckDBPyConnection, dataset: str, arrival: Arrival, j
         overrides.add(cursor, arrival.prices or {})
     found = ingest_rows(cursor, key, arrival.typed, form=arrival.form, file_id=arrival.file_id)
     judge(found.conflicts)
+    entered(cursor, dataset, arrival, found)
+    if arrival.form in pricing.SIDES and (arrival.prices or overrides.overrides(cursor)):
+        pricing.filled(cursor, dataset, arrival.file_id)
+    return found
+
+
+def entered(cursor: duckdb.DuckDBPyConnection, dataset: str, arrival: Arrival, found: Ingested) -> None:
+    """What became of a file's rows, into the ledger."""
     total = len(arrival.problems) if arrival.problems_total is None else arrival.problems_total
     shown = [*arrival.problems, *found.conflicts][: LIMITS.problems]
     cursor.execute(
@@ -92,9 +100,6 @@ def arrived(cursor: duckdb.DuckDBPyConnection, dataset: str, arrival: Arrival, j
             ),
         ],
     )
-    if arrival.form in pricing.SIDES and (arrival.prices or overrides.overrides(cursor)):
-        pricing.filled(cursor, dataset, arrival.file_id)
-    return found
 
 
 def refreshed(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:

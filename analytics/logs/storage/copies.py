@@ -25,13 +25,12 @@ from analytics.logs.storage.database import (
     StoreError,
     checkpoint,
     hardened,
-    identifier,
     lock,
     private_folders,
-    quoted,
     unwritten,
 )
 from analytics.logs.storage.kept import Kept
+from analytics.logs.storage.quoting import identifier, quoted
 
 Progress = Callable[[int, str], None]
 
@@ -94,6 +93,7 @@ def backup(cursor: duckdb.DuckDBPyConnection, staging: Path, target: Path) -> No
         cursor.execute(f"ATTACH {quoted(str(copy))} AS backup")
         try:
             cursor.execute(f"COPY FROM DATABASE {identifier(database)} TO backup")
+            cursor.execute("UPDATE backup.folders SET path = ''")  # a place on this machine, not on others
         finally:
             cursor.execute("DETACH backup")
         partial = target.with_name(f".{target.name}.partial")

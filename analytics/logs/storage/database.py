@@ -20,7 +20,9 @@ from typing import Any
 import duckdb
 
 from analytics.errors import TiertuneError
+from analytics.logs.storage import folders, tables
 from analytics.logs.storage.migration import ForeignError, prepared
+from analytics.logs.storage.quoting import quoted
 
 MEMORY_LIMIT = "2GB"
 SPILL_LIMIT = "32GB"
@@ -152,11 +154,12 @@ def hardened(path: Path, staging: Path, spill: Path) -> duckdb.DuckDBPyConnectio
         try:
             if not path.exists():
                 _created(path)
-            connection = connected(path, staging, spill)
+            connection = connected(path, staging, spill, folders_too=True)
         except duckdb.Error as error:
             raise unopened(error) from None
         try:
             prepared(connection)
+            folders.show(connection)
         except ForeignError as error:
             connection.close()
             raise StoreError(str(error)) from None
@@ -171,13 +174,13 @@ def hardened(path: Path, staging: Path, spill: Path) -> duckdb.DuckDBPyConnectio
 
 
 def connected(
-    path: Path, staging: Path, spill: Path, *, read_only: bool = False
+    path: Path, staging: Path, spill: Path, *, read_only: bool = False, folders_too: bool = False
 ) -> duckdb.DuckDBPyConnection:
     """A connection that can do nothing but work on the database itself.
 
-    Nothing outside ``staging`` can be read or written through it, no extension or setting be loaded or
-    changed, but for the time limit of a query. The order of the steps matters: allowed folders can only
-    be named while external access is on.
+    Nothing outside ``staging`` can be read or written through it, but for the folders that are logs; no
+    extension or setting can be loaded or changed, but for the time limit of a query. The order of the steps
+    matters: allowed folders can only be named while external access is on.
 
     Raises:
         duckdb.Error: It cannot be opened.
@@ -197,7 +200,9 @@ def connected(
     }
     connection = duckdb.connect(path, read_only=read_only, config=config)
     try:
-        connection.execute(f"SET allowed_directories = [{quoted(str(staging))}]")
+        connection.execute(f"ATTACH ':memory:' AS {tables.ELSEWHERE}")
+        places = [str(staging), *(folders.allowed(connection) if folders_too else [])]
+        connection.execute(f"SET allowed_directories = [{', '.join(quoted(place) for place in places)}]")
         connection.execute("SET allowed_configs = ['max_execution_time']")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
@@ -261,16 +266,6 @@ def private_files() -> Iterator[None]:
             yield
         finally:
             os.umask(before)
-
-
-def identifier(text: str) -> str:
-    """A name as an SQL identifier; only ever our own."""
-    return '"' + text.replace('"', '""') + '"'
-
-
-def quoted(text: str) -> str:
-    """A text as an SQL literal; only ever a path of our own."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def unopened(error: BaseException) -> StoreError:

@@ -18,11 +18,13 @@ KEYS: dict[Form, tuple[str, ...]] = {
     "calls": ("request_id", "model", "effort", "call_index", "call_id"),
     "grades": ("request_id", "call_id", "unit_id", "model", "side", "grader", "ts"),
     "cells": (),
+    "histograms": (),
 }
 CONFLICTS: dict[Form, str] = {
     "decisions": "the same request id and models stand earlier with other values; the first is kept",
     "calls": "the same request id and model stand earlier with other values; the first is kept",
     "cells": "",
+    "histograms": "",
     "grades": "the same answer has another grade by the same grader at the same time; the first is kept",
 }
 
@@ -61,8 +63,10 @@ def ingest_rows(
         form: decisions, calls or grades.
         file_id: SHA-256 of the content that the rows came from.
     """
+    if form == "cells":
+        return _cells(cursor, key, typed, file_id=file_id)
     present = _present(cursor, typed, form)
-    dropped = _dropped(cursor, key, typed, form=form, present=present) if KEYS[form] else []
+    dropped = _dropped(cursor, key, typed, form=form, present=present)
     table = tables.ready(cursor, form, key, present)
     own = f"$file_id AS file_id{f', {FOLD} AS fold' if form == 'decisions' else ''}"
     selected = ", ".join(f"{sql} AS {name}" for name, sql in _columns(form, present).items())
@@ -75,6 +79,23 @@ def ingest_rows(
     cursor.execute("DROP TABLE IF EXISTS dropped")
     conflicts = _conflicts(dropped, form)
     return Ingested(int(inserted[0]) if inserted else 0, len(dropped) - len(conflicts), conflicts)
+
+
+def _cells(cursor: duckdb.DuckDBPyConnection, key: int, typed: Path, *, file_id: str) -> Ingested:
+    """Insert a cells file: its rows add to those of others, so that none is a duplicate."""
+    loaded = 0
+    forms: tuple[tuple[Form, str], ...] = (("cells", "NOT"), ("histograms", ""))
+    for form, other in forms:
+        present = _present(cursor, typed, form)
+        table = tables.ready(cursor, form, key, present)
+        selected = ", ".join(f"{sql} AS {name}" for name, sql in _columns(form, present).items())
+        inserted = cursor.execute(
+            f"""INSERT INTO {table} BY NAME SELECT $file_id AS file_id, {", ".join(present)}
+                FROM (SELECT {selected} FROM {_SOURCE}) WHERE {other} ({tables.IN_HISTOGRAMS})""",  # noqa: S608
+            {"path": str(typed), "file_id": file_id},
+        ).fetchone()
+        loaded += int(inserted[0]) if inserted else 0
+    return Ingested(loaded, 0)
 
 
 def _present(cursor: duckdb.DuckDBPyConnection, typed: Path, form: Form) -> list[str]:

@@ -26,6 +26,7 @@ _UNFIT = (
         OR NOT coalesce(format IN $formats, false) OR form NOT IN $forms
         OR NOT coalesce({" AND ".join(f"{name} >= 0" for name in _COUNTS)}, false)""",  # noqa: S608 - our own names only
     "FROM models WHERE tier NOT IN $tiers OR tier_source NOT IN $sources OR model IS NULL",
+    "FROM folders WHERE path <> ''",
     "FROM ladder WHERE fast_model IS NULL OR strong_model IS NULL",
 )
 _KEYS = """

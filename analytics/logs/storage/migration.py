@@ -36,6 +36,12 @@ _LEDGERS = (
         input_usd_per_1m DOUBLE, output_usd_per_1m DOUBLE)""",
     "CREATE TABLE IF NOT EXISTS mappings (signature VARCHAR PRIMARY KEY, mapping VARCHAR NOT NULL)",
     overrides.TABLE,
+    """CREATE TABLE IF NOT EXISTS folders (
+        dataset VARCHAR PRIMARY KEY, path VARCHAR NOT NULL, mapping VARCHAR NOT NULL, types VARCHAR NOT NULL,
+        answers VARCHAR NOT NULL)""",
+    """CREATE TABLE IF NOT EXISTS places (
+        dataset VARCHAR, file_id VARCHAR, path VARCHAR, size BIGINT, modified_ns BIGINT, first_ts TIMESTAMP,
+        last_ts TIMESTAMP, PRIMARY KEY (dataset, file_id))""",
 )
 _FORMS: tuple[Form, ...] = ("decisions", "calls")
 _FIRST = frozenset({"datasets", "files", "ladder", "models", "mappings", "decisions", "calls"})

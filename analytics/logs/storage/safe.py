@@ -299,6 +299,12 @@ class SafeDatabase:
                     self._stopped = False
         return self._held[0]
 
+    def _reopen(self) -> None:
+        """Close the database and open it again, as it may read other folders now."""
+        with self._writing:
+            self._held[0].close()
+            self._held[0] = hardened(self._path, self.staging, self._spill)
+
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
         try:

@@ -6,6 +6,7 @@ while a stored column of nulls takes its time at every load. No name of a datase
 """
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import duckdb
 
@@ -16,12 +17,18 @@ DECISIONS = "query_table(['decisions', $decisions], true)"
 CALLS = "query_table(['calls', $calls], true)"
 GRADES = "query_table(['grades', $grades], true)"
 CELLS = "query_table(['cells', $cells], true)"
+HISTOGRAMS = "query_table(['histograms', $histograms], true)"
+IN_HISTOGRAMS = "part = 'latency'"
+KEPT: tuple[Form, Form] = ("cells", "histograms")
+
+ELSEWHERE = "elsewhere"
+"""Database in memory with the views of logs whose rows stay in a folder."""
 
 _ALWAYS: dict[Form, frozenset[str]] = {
     "decisions": frozenset({"file_id", "request_id", "fast_model", "strong_model", "fold"}),
     "calls": frozenset({"file_id", "request_id", "model"}),
     "grades": frozenset({"file_id", "correct"}),
-    "cells": frozenset({"file_id", "part"}),
+    **dict.fromkeys(("cells", "histograms"), frozenset({"file_id", "part"})),
 }
 _RANGES = {
     "confidence": "{0} >= 0 AND {0} <= 1",
@@ -51,9 +58,13 @@ class RowsElsewhereError(TiertuneError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This needs the log's own rows. It was loaded as a cells file, which holds sums only: ask where "
-            "the log is, or load its rows."
+            "This needs single requests, and only sums of this log can be reached: it was loaded as a cells "
+            "file, or the folder with its rows is gone or was changed. Ask where the log is, or load its "
+            "rows."
         )
+
+
+_VIEW = "SELECT 1 FROM duckdb_views() WHERE database_name = ? AND view_name = ?"
 
 
 def of(cursor: duckdb.DuckDBPyConnection, dataset: str, form: Form) -> str:
@@ -66,14 +77,33 @@ def of(cursor: duckdb.DuckDBPyConnection, dataset: str, form: Form) -> str:
     if not found:
         return form
     if found[0][1] == "cells" != form:
-        raise RowsElsewhereError
+        view = name(form, int(found[0][0]))
+        if not cursor.execute(_VIEW, [ELSEWHERE, view]).fetchall():
+            raise RowsElsewhereError
+        return f"{ELSEWHERE}.{view}"
     return held(cursor, int(found[0][0]), form)
 
 
-def kept_cells(cursor: duckdb.DuckDBPyConnection, dataset: str) -> str | None:
-    """The table with a dataset's cells, where they answer what its rows would; None where rows have to."""
+class Kept(NamedTuple):
+    """The tables with the cells of a dataset, for ``$cells`` and ``$histograms``."""
+
+    cells: str
+    histograms: str
+
+
+def kept_cells(cursor: duckdb.DuckDBPyConnection, dataset: str) -> Kept | None:
+    """A dataset's cells, where they answer what its rows would; None where rows have to."""
     found = cursor.execute("SELECT id, form FROM datasets WHERE name = ?", [dataset]).fetchall()
-    return name("cells", int(found[0][0])) if found and found[0][1] == "cells" else None
+    if not found or found[0][1] != "cells":
+        return None
+    key = int(found[0][0])
+    return Kept(held(cursor, key, "cells"), held(cursor, key, "histograms"))
+
+
+def kept_ready(cursor: duckdb.DuckDBPyConnection, key: int) -> Kept:
+    """The tables for a dataset's cells, made if they are not there."""
+    made = [ready(cursor, form, key, [column.name for column in TABLES[form]]) for form in KEPT]
+    return Kept(*made)
 
 
 def held(cursor: duckdb.DuckDBPyConnection, key: int, form: Form) -> str:
@@ -85,6 +115,7 @@ def columns(cursor: duckdb.DuckDBPyConnection, form: Form, key: int) -> list[str
     """Columns that a dataset's table has, in order; empty where there is no such table."""
     found = cursor.execute(
         """SELECT column_name FROM duckdb_columns() WHERE table_name = ? AND NOT internal
+               AND database_name = current_database()
            ORDER BY column_index""",
         [name(form, key)],
     ).fetchall()
@@ -156,7 +187,10 @@ def _field(form: Form, column: Column) -> str:
     text = f"{column.name} {column.sql_type}"
     if column.name == "file_id" or (column.name == "request_id" and form != "grades"):
         return f"{text} NOT NULL"
-    if column.sql_type != "DOUBLE":
+    if column.sql_type != "DOUBLE" or form in {
+        "cells",
+        "histograms",
+    }:  # sums were looked at when they were read
         return text
     wanted = _RANGES.get(column.name.removeprefix("fast_").removeprefix("strong_"), "isfinite({0})")
     return f"{text} CHECK ({wanted.format(column.name)})"

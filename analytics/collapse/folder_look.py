@@ -1,0 +1,82 @@
+"""A first look at a folder: what its columns mean, and which content its files have."""
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analytics.errors import SchemaError
+from analytics.logs import intake
+from analytics.logs.meaning.answers import Answers
+from analytics.logs.reading.staging import shown
+from analytics.logs.storage import folders
+from analytics.logs.storage.folders import FILENAME, Folder, Place
+from analytics.logs.store import Store
+
+SAMPLE_ROWS = 20_000
+_BLOCK = 1 << 22
+
+
+def looked(store: Store, root: Path, files: Sequence[Place], answers: Answers) -> Folder:
+    """What the columns mean, told from the first rows of the last file as if it were loaded."""
+    sample = store.staging / "sample.parquet"
+    try:
+        _sampled(root / files[-1].path, sample)
+        inspection = intake.inspect(
+            sample,
+            name=files[-1].path,
+            answers=answers,
+            workdir=store.staging,
+            remembered=store.saved_mapping,
+        )
+        try:
+            intake.require_settled(inspection)
+            mapping = inspection.proposal.mapping
+        finally:
+            inspection.discard()
+    except (OSError, pa.ArrowException):
+        raise SchemaError(f"The file {shown(files[-1].path)} cannot be read as Parquet.") from None
+    finally:
+        sample.unlink(missing_ok=True)
+    types = _types(root, files)
+    return Folder(root, mapping, types, answers.to_json())
+
+
+def _sampled(path: Path, sample: Path) -> None:
+    with pq.ParquetFile(path) as file, pq.ParquetWriter(sample, file.schema_arrow) as writer:
+        left = SAMPLE_ROWS
+        for batch in file.iter_batches(batch_size=SAMPLE_ROWS):
+            part = batch.slice(0, left)
+            writer.write_batch(part)
+            left -= part.num_rows
+            if left <= 0:
+                break
+
+
+def _types(root: Path, files: Sequence[Place]) -> dict[str, str]:
+    """Column -> type in DuckDB; of the folder's own files, which whoever runs the command has named."""
+    with duckdb.connect() as connection:
+        described = connection.execute(f"DESCRIBE SELECT * FROM {folders.source(root, files)}").fetchall()  # noqa: S608
+    return {str(row[0]): str(row[1]) for row in described if row[0] != FILENAME}
+
+
+def hashed(root: Path, files: Sequence[Place]) -> dict[str, Place]:
+    """The files with their SHA-256, by path."""
+
+    def one(place: Place) -> Place:
+        digest = hashlib.sha256()
+        with (root / place.path).open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+        return replace(place, file_id=digest.hexdigest())
+
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            return {place.path: place for place in pool.map(one, files)}
+    except OSError:
+        raise SchemaError("A file of the folder cannot be read. Check who may read it.") from None

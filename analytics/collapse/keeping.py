@@ -1,0 +1,97 @@
+"""Cells into a dataset's table: what a source comes to is added, and what many have come to is merged."""
+
+import duckdb
+
+from analytics.collapse import units
+from analytics.collapse.parts import MERGED, PARTS, PartName
+from analytics.collapse.statements import selects
+from analytics.logs.storage.quoting import quoted
+from analytics.logs.storage.tables import Kept
+from analytics.tuning.cells import BINNED, MOST_PROBABILITIES
+
+MOST_SOURCES = 8
+"""Beyond this many sources their cells are merged into those of one."""
+_ALL = "all"
+
+# Users are counted by their sketch, since they come back in other sources.
+_LOG = """SELECT count(*) AS n, {requests} AS requests, count(unit_id) AS unit_rows, min(ts) AS first_ts,
+    max(ts) AS last_ts FROM {log}"""
+
+
+def add(
+    cursor: duckdb.DuckDBPyConnection,
+    kept: Kept,
+    *,
+    source: str,
+    log: str,
+    requests: int,
+    several_pairs: bool,
+) -> None:
+    """Add the cells of rows that are new.
+
+    Args:
+        cursor: Inside a transaction.
+        kept: The dataset's tables of cells.
+        source: Names the rows; SHA-256 or the like.
+        log: A relation with the columns of ``decisions``, as it stands after FROM.
+        requests: Distinct requests among them.
+        several_pairs: Whether a model stands in several pairs.
+    """
+    statements = selects(log=log, several_pairs=several_pairs)
+    statements["log"] = _LOG.format(log=log, requests=int(requests))
+    binned = _binned(cursor, log)
+    for name, select in statements.items():
+        text = select
+        for placeholder, condition in binned.items():
+            text = text.replace(placeholder, condition)
+        _insert(cursor, _table(kept, name), source, name, text)
+    _insert(cursor, kept.cells, source, units.PART, units.SELECT.format(log=log))
+    if len(_sources(cursor, kept.cells)) > MOST_SOURCES:
+        merge(cursor, kept)
+
+
+def merge(cursor: duckdb.DuckDBPyConnection, kept: Kept) -> None:
+    """Let the cells of all sources be those of one: as many as there are, they take as long to read."""
+    for table in kept:
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table}_merged AS SELECT * FROM {table} LIMIT 0")  # noqa: S608
+    for name, part in PARTS.items():
+        table = _table(kept, name)
+        values = ", ".join(f"{MERGED[value]}({value}) AS {value}" for value in part.values)
+        keys = "".join(f"{key}, " for key in part.keys)
+        grouped = f"GROUP BY {', '.join(part.keys)}" if part.keys else ""
+        select = f"SELECT {keys}{values} FROM {table} WHERE part = '{name}' {grouped}"  # noqa: S608
+        _insert(cursor, f"{table}_merged", _ALL, name, select)
+    _insert(cursor, f"{kept.cells}_merged", _ALL, units.PART, units.MERGED_SKETCH.format(cells=kept.cells))
+    for table in kept:
+        cursor.execute(f"DELETE FROM {table}")  # noqa: S608
+        cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM {table}_merged")  # noqa: S608
+        cursor.execute(f"DROP TABLE {table}_merged")
+
+
+def _table(kept: Kept, name: PartName) -> str:
+    return kept.histograms if name == "latency" else kept.cells
+
+
+def _insert(
+    cursor: duckdb.DuckDBPyConnection, table: str, source: str, name: PartName | str, select: str
+) -> None:
+    cursor.execute(
+        f"""INSERT INTO {table} BY NAME
+            SELECT {quoted(source)} AS file_id, '{name}' AS part, found.*
+            FROM ({select}) AS found"""  # noqa: S608 - our own names only
+    )
+
+
+def _sources(cursor: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    found = cursor.execute(f"SELECT DISTINCT file_id FROM {table}").fetchall()  # noqa: S608
+    return [row[0] for row in found]
+
+
+def _binned(cursor: duckdb.DuckDBPyConnection, log: str) -> dict[str, str]:
+    """Placeholder -> whether the probabilities of these rows are binned, as SQL."""
+    counted = ", ".join(f"approx_count_distinct({name})" for name in BINNED)
+    (found,) = cursor.execute(f"SELECT {counted} FROM {log}").fetchall()  # noqa: S608
+    return {
+        placeholder: str(count > MOST_PROBABILITIES).lower()
+        for placeholder, count in zip(BINNED.values(), found, strict=True)
+    }
