@@ -17,6 +17,7 @@ _TYPES: dict[str, Any] = {
     "DOUBLE": pl.Float64,
     "BIGINT": pl.Int64,
     "BOOLEAN": pl.Boolean,
+    "DATE": pl.Date,
     "TIMESTAMP": pl.Datetime("us"),
 }
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
@@ -26,7 +27,7 @@ def looked(store: Store, root: Path, files: Sequence[Place], answers: Answers) -
     """What the columns mean, told from the first rows of the last file as if it were loaded."""
     sample = store.staging / "sample.parquet"
     try:
-        _sampled(root / files[-1].path, sample)
+        _sampled(root, files[-1].path, sample)
         inspection = intake.inspect(
             sample,
             name=files[-1].path,
@@ -47,15 +48,16 @@ def looked(store: Store, root: Path, files: Sequence[Place], answers: Answers) -
     return Folder(root, mapping, types, answers.to_json())
 
 
-def _sampled(path: Path, sample: Path) -> None:
-    with pq.ParquetFile(path) as file, pq.ParquetWriter(sample, file.schema_arrow) as writer:
-        left = SAMPLE_ROWS
-        for batch in file.iter_batches(batch_size=SAMPLE_ROWS):
-            part = batch.slice(0, left)
-            writer.write_batch(part)
-            left -= part.num_rows
-            if left <= 0:
-                break
+def _sampled(root: Path, path: str, sample: Path) -> None:
+    """The first rows of a file, with the keys in its folders' names as columns."""
+    with pq.ParquetFile(root / path) as file:
+        batch = next(file.iter_batches(batch_size=SAMPLE_ROWS), None)
+        table = file.schema_arrow.empty_table() if batch is None else pa.Table.from_batches([batch])
+    for part in Path(path).parent.parts:
+        key, found, value = part.partition("=")
+        if found and key not in table.column_names:
+            table = table.append_column(key, pa.array([unquote(value)] * table.num_rows, pa.string()))
+    pq.write_table(table, sample)
 
 
 def _types(root: Path, files: Sequence[Place]) -> dict[str, str]:

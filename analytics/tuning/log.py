@@ -1,5 +1,6 @@
 """A log as the rest of ``tuning`` sees it, and the part of it that a question is about."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -150,12 +151,16 @@ def read_log(
 def _from_cells(cursor: duckdb.DuckDBPyConnection, dataset: str, kept: tables.Kept) -> Log:
     """The log from its kept cells, which takes as long whatever its size."""
     swept = of_cells.sweep(cursor, kept)
+    found = of_cells.facts_of(cursor, dataset, kept, swept)
+    if found.few_units:
+        with contextlib.suppress(tables.RowsElsewhereError):  # only the rows know each user's first request
+            swept = cells(cursor, tables.of(cursor, dataset, "decisions"), keys=(*KEYS, UNIT_FIRST))
     return Log(
         name=dataset,
         cells=swept,
         latency=of_cells.part(cursor, kept, "latency"),
         in_force=of_cells.in_force(cursor, kept, swept),
-        facts=of_cells.facts_of(cursor, dataset, kept, swept),
+        facts=found,
         dearest=of_cells.dearest(cursor, kept, swept),
     )
 

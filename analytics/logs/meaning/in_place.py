@@ -188,7 +188,12 @@ def _share(source: _Source, unit: str | None) -> str:
 
 
 def _within(value: str, low: str, high: str) -> str:
-    return f"CASE WHEN {value} >= {low} AND {value} <= {high} THEN {value} END"  # NaN is above all numbers
+    return f"CASE WHEN {_between(value, low, high)} THEN {value} END"
+
+
+def _between(value: str, low: str, high: str, *, least: str = ">=") -> str:
+    # The statistics of a Parquet file leave NaN out, so that comparisons alone may be taken as settled.
+    return f"(isfinite({value}) AND {value} {least} {low} AND {value} <= {high})"
 
 
 def _confidence(source: _Source) -> Sql:
@@ -203,12 +208,12 @@ def _threshold(source: _Source) -> Sql:
 def _probability(source: _Source) -> Sql:
     value = source.number()
     reason = "probability outside 0 (excluded) to 1"
-    return value, {f"{source.field}: {reason}": f"NOT ({value} > 0 AND {value} <= 1)"}
+    return value, {f"{source.field}: {reason}": f"NOT {_between(value, '0', '1', least='>')}"}
 
 
 def _cost(source: _Source) -> Sql:
     value = f"({source.number()} / 100)" if source.unit == "cents" else source.number()
-    outside = f"NOT ({value} >= 0 AND {value} <= {MOST_USD})"
+    outside = f"NOT {_between(value, '0', str(MOST_USD))}"
     return value, {f"{source.field}: cost below 0, above {MOST_USD:,.0f} USD, or no number": outside}
 
 
@@ -219,7 +224,7 @@ def _latency(source: _Source) -> Sql:
 
 def _tokens(source: _Source) -> Sql:
     value = source.number()
-    return f"CASE WHEN {value} >= 0 AND {value} = floor({value}) AND {value} < 9e15 THEN {value} END", {}
+    return f"CASE WHEN {_between(value, '0', '9e15')} AND {value} = floor({value}) THEN {value} END", {}
 
 
 def _flag(source: _Source) -> Sql:

@@ -200,8 +200,10 @@ def connected(
     }
     connection = duckdb.connect(path, read_only=read_only, config=config)
     try:
-        connection.execute(f"ATTACH ':memory:' AS {tables.ELSEWHERE}")
-        places = [str(staging), *(folders.allowed(connection) if folders_too else [])]
+        places = [str(staging)]
+        if folders_too:
+            connection.execute(f"ATTACH ':memory:' AS {tables.ELSEWHERE}")
+            places += folders.allowed(connection)
         connection.execute(f"SET allowed_directories = [{', '.join(quoted(place) for place in places)}]")
         connection.execute("SET allowed_configs = ['max_execution_time']")
         connection.execute("SET enable_external_access = false")
