@@ -5,6 +5,7 @@ from typing import Literal
 
 import streamlit as st
 
+from analytics.errors import TiertuneError
 from analytics.estimate import Estimate
 from analytics.measure.trust import Trust
 from analytics.tuning.benefit import Benefit
@@ -173,7 +174,11 @@ def _gain(gain: Benefit) -> None:
 
 
 def _over_time(category: str | None) -> None:
-    frame, shift = confidence_data.over_time(category)
+    try:
+        frame, shift = confidence_data.over_time(category)
+    except TiertuneError as error:
+        components.explain(error)
+        return
     if frame.is_empty():
         st.markdown(NOT_TIMED)
         return

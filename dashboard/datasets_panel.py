@@ -11,6 +11,7 @@ from dashboard import (
     changes,
     components,
     files_panel,
+    folder_panel,
     graders_panel,
     prices_panel,
     reasons,
@@ -55,23 +56,21 @@ def dataset_tabs(store: Store, dataset: str) -> None:
     unclear = graders_panel.question(dataset)
     if unclear is not None:
         components.finding("Say which grader counts", unclear)
-    graded = not state.graders(dataset).is_empty()
-    names = ["Ladder", "Tiers", "Prices", "Files", *(["Graders"] if graded else []), "Rename or delete"]
-    ladder, tiers, prices, files, *graders, manage = st.tabs(names)
-    for tab in graders:
+    here = state.facts(dataset)["form"] != "cells"
+    if not here:
+        folder_panel.elsewhere(store, dataset)
+    panels = {
+        "Ladder": _ladder,
+        "Tiers": _tiers,
+        "Prices": prices_panel.prices_panel if here else None,
+        "Files": files_panel.files,
+        "Graders": None if state.graders(dataset).is_empty() else graders_panel.graders,
+        "Rename or delete": _manage,
+    }
+    shown = {name: panel for name, panel in panels.items() if panel is not None}
+    for tab, panel in zip(st.tabs(list(shown)), shown.values(), strict=True):
         with tab:
-            graders_panel.graders(store, dataset)
-    with ladder:
-        _ladder(store, dataset)
-    with tiers:
-        _tiers(store, dataset)
-    with prices:
-        prices_panel.prices_panel(store, dataset)
-    with files:
-        files_panel.files(store, dataset)
-    with manage:
-        _rename(store, dataset)
-        _delete(store, dataset)
+            panel(store, dataset)
 
 
 def pairs_of(rows: pl.DataFrame) -> list[Pair]:
@@ -179,6 +178,11 @@ def _tiers(store: Store, dataset: str) -> None:
         pressed = st.button("Set the tier", key=f"tier-set-{dataset}", icon=":material/check:")
     if pressed and model:
         changes.tried(lambda: store.set_tier(dataset, model, tier), "The tier is set.")
+
+
+def _manage(store: Store, dataset: str) -> None:
+    _rename(store, dataset)
+    _delete(store, dataset)
 
 
 def _rename(store: Store, dataset: str) -> None:

@@ -159,7 +159,9 @@ def _asking(task: Task, store: Store, datasets: Sequence[str]) -> None:
 def _decision(task: Task, store: Store, datasets: Sequence[str], *, ready: bool) -> None:
     """Into which dataset, under this mapping or another."""
     # A tool's export is known for what it is.
-    plain = task.inspection is not None and DIALECTS[task.inspection.staged.dialect].opened is None
+    dialect = None if task.inspection is None else DIALECTS[task.inspection.staged.dialect]
+    sums = dialect is not None and dialect.form == "cells"
+    plain = dialect is not None and dialect.opened is None and not sums
     with components.row():
         name = st.selectbox(
             "Into the dataset",
@@ -170,7 +172,7 @@ def _decision(task: Task, store: Store, datasets: Sequence[str], *, ready: bool)
             help="Choose a dataset to add to, or type a new name.",
         )
         if st.button(
-            "Use this mapping",
+            "Load these sums" if sums else "Use this mapping",
             key=f"use-{task.key}",
             icon=":material/check:",
             disabled=not ready,
@@ -179,7 +181,8 @@ def _decision(task: Task, store: Store, datasets: Sequence[str], *, ready: bool)
             task.dataset = (name or "").strip() or task.dataset
             loading.load(task, store)
             st.rerun()
-        mapping_editor.change_button(task.key)
+        if not sums:
+            mapping_editor.change_button(task.key)
         if (
             datasets
             and plain

@@ -14,7 +14,7 @@ def files(store: Store, dataset: str) -> None:
     """The table of files and what can be done with one of them."""
     found = store.files(dataset).with_columns(
         passed=pl.col("passed").map_elements(_passed, return_dtype=pl.Int64),
-        kind=pl.col("form").replace_strict({"grades": "grades"}, default="log"),
+        kind=pl.col("form").replace_strict({"grades": "grades", "cells": "sums"}, default="log"),
     )
     components.table(
         found,
@@ -34,6 +34,9 @@ def files(store: Store, dataset: str) -> None:
         key=f"files-{dataset}",
         alt="Files of this dataset and what became of their records",
     )
+    if store.folder(dataset) is not None:
+        st.caption("Files come and go with the folder. Left out of it are rows that could not be read.")
+        return
     ids: list[str] = found["file_id"].to_list()
     names = dict(zip(ids, found["name"], strict=True))
     with components.row():

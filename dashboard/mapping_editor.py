@@ -41,6 +41,8 @@ def mapping_table(inspection: Inspection, *, key: str, found: dict[str, str] | N
         key: Unique on the page.
         found: Reasons for fields that were chosen for the user beyond what the file itself tells.
     """
+    if inspection.proposal.mapping.form == "cells":  # its columns have our names, there is nothing to choose
+        return
     proposal = inspection.proposal
     guesses = [
         replace(guess, certainty="check", why=(found or {})[guess.field])

@@ -203,6 +203,9 @@ def _grades(selection: "Selection") -> None:
         except TiertuneError as error:
             components.caption(words.plain(str(error), limit=300))
             return
+        if not state.rows_in_reach(selection.log.name):
+            components.caption("The sheet lists single requests: draw it where the log is. " + told(plan))
+            return
         st.download_button(
             "Sheet to fill in",
             data=_sheet(selection, plan),

@@ -85,7 +85,10 @@ def _filters(chosen: state.View, log: Log, facts: dict[str, Any]) -> state.View:
     gaps = (facts["confidence_share"] or 0.0) < 1.0
     if first is not None or arms or gaps:
         with st.expander("More filters", icon=":material/filter_list:", key="more"):
-            since, until = _dates(first, last)
+            if state.rows_in_reach(chosen.dataset):
+                since, until = _dates(first, last)
+            else:
+                st.caption("No dates to choose: only sums of this log are here.")
             arm = _arm(arms)
             missing = _missing() if gaps else missing
     return replace(

@@ -108,6 +108,11 @@ def facts(dataset: str) -> dict[str, Any]:
     return catalogue().row(by_predicate=pl.col("name") == dataset, named=True)
 
 
+def rows_in_reach(dataset: str) -> bool:
+    """Whether single requests of a dataset can be read, not only sums over them."""
+    return facts(dataset)["form"] != "cells" or store().reachable(dataset)
+
+
 def graders(dataset: str) -> pl.DataFrame:
     """The graders of the grades joined to a dataset, see ``Store.graders``."""
     return _graders(database(), dataset, int(facts(dataset)["version"]))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import streamlit as st
 
+from analytics.errors import TiertuneError
 from dashboard import components, studies, words
 from dashboard.downloads import downloads
 
@@ -53,7 +54,11 @@ def worse_tab(category: str) -> None:
     )
     components.caption(READ + (SAMPLED if whole.sampled else ""))
     components.section(f"Requests made worse in {words.plain(category, limit=40)}")
-    rows = studies.worsened(category)
+    try:
+        rows = studies.worsened(category)
+    except TiertuneError as error:
+        components.explain(error)
+        return
     if rows.is_empty():
         components.caption("There is none.")
         return

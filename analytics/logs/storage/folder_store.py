@@ -27,12 +27,13 @@ class FolderStore(SafeDatabase):
             return folders.places(cursor, dataset)
 
     def reachable(self, dataset: str) -> bool:
-        """Whether the rows of a folder can be read: all files are there, as its cells saw them."""
+        """Whether a dataset's rows can be read: here, or in a folder that is as its cells saw it."""
         with self.cursor() as cursor:
             try:
-                return tables.of(cursor, dataset, "decisions") != "decisions"
+                tables.of(cursor, dataset, "decisions")
             except tables.RowsElsewhereError:
                 return False
+        return True
 
     def set_folder(self, dataset: str, found: folders.Folder, *, badge: str | None = None) -> None:
         """Make a dataset of a folder, which has no files yet, or say where its folder lies now.

@@ -54,7 +54,7 @@ def name(form: Form, key: int) -> str:
 class RowsElsewhereError(TiertuneError):
     """A question about single requests of a log of which only sums are here."""
 
-    kind = "input"
+    kind = "not_identified"
 
     def __init__(self) -> None:
         super().__init__(
