@@ -17,6 +17,7 @@ from analytics.logs.storage import (
     pairing,
     price_check,
     pricing,
+    upkeep,
 )
 from analytics.logs.storage import ladder as ladders
 from analytics.logs.storage.arrivals import Arrival, Judge, arrived, emptied, forgotten, refreshed
@@ -30,7 +31,7 @@ from analytics.logs.storage.ingest import Ingested
 from analytics.logs.storage.ladder import Ladder, Pair
 from analytics.logs.storage.models import refresh_models
 
-_OWNED = ("files", "ladder", "models", "folders", "places")
+_OWNED = ("files", "ladder", "models", "folders", "places", "kept_cells")
 
 __all__ = ["Store", "StoreBusyError", "StoreDamagedError", "StoreError"]
 
@@ -93,7 +94,10 @@ class Store(FolderStore):
             grading.taken_back(cursor, dataset)
             pricing.taken_back(cursor, dataset)
             found = arrived(cursor, dataset, arrival, judge)
+            before = catalogue.version(cursor, dataset)
             refreshed(cursor, dataset)
+            if arrival.form == "decisions" and pricing.which(cursor, dataset) == "missing":
+                upkeep.appended(cursor, dataset, before, arrival.file_id)
             return found
 
     def take_back(self, dataset: str, file_id: str) -> None:
@@ -193,7 +197,7 @@ class Store(FolderStore):
             cursor.execute("UPDATE datasets SET name = ? WHERE name = ?", [name, dataset])
             for table in _OWNED:
                 cursor.execute(f"UPDATE {table} SET dataset = ? WHERE dataset = ?", [name, dataset])  # noqa: S608
-            catalogue.changed(cursor, name)
+            upkeep.carried(cursor, name, catalogue.version(cursor, name))
 
     def delete(self, dataset: str) -> None:
         """Forget a dataset and all that belongs to it, kept files included; mappings confirmed by hand stay.
@@ -217,8 +221,7 @@ class Store(FolderStore):
         """
         with self.cursor() as cursor:
             catalogue.require(cursor, dataset)
-            found = cursor.execute("SELECT version FROM datasets WHERE name = ?", [dataset]).fetchone()
-        return int(found[0]) if found else 0
+            return catalogue.version(cursor, dataset)
 
     def files(self, dataset: str) -> pl.DataFrame:
         """The loaded files of a dataset, oldest first.
@@ -295,7 +298,7 @@ class Store(FolderStore):
             if changed == (0,):
                 raise SchemaError(f"The dataset {dataset} has no model {model}.")
             refresh_models(cursor, dataset, form)
-            catalogue.changed(cursor, dataset)
+            upkeep.carried(cursor, dataset, catalogue.version(cursor, dataset))
 
     def prices(self) -> dict[str, Override]:
         """The prices set by hand by model; they hold for every dataset and every later load."""

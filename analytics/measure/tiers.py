@@ -190,9 +190,13 @@ def _calls(cursor: duckdb.DuckDBPyConnection, dataset: str) -> tuple[str, dict[s
     form = cursor.execute("SELECT form FROM datasets WHERE name = ?", [dataset]).fetchall()
     if form == [("calls",)]:
         return LOGGED.format(calls=tables.CALLS), {"calls": tables.of(cursor, dataset, "calls")}
-    shared = cursor.execute(_SHARED_MODEL, {"dataset": dataset}).fetchall()
     table = {"decisions": tables.of(cursor, dataset, "decisions")}
-    return (ONCE if shared == [(True,)] else SIDES).format(log=tables.DECISIONS), table
+    return (ONCE if shares_models(cursor, dataset) else SIDES).format(log=tables.DECISIONS), table
+
+
+def shares_models(cursor: duckdb.DuckDBPyConnection, dataset: str) -> bool:
+    """Whether a model stands in several pairs of a dataset, so that one call may be on several rows."""
+    return cursor.execute(_SHARED_MODEL, {"dataset": dataset}).fetchall() == [(True,)]
 
 
 def _estimated(row: dict[str, Any], level: float) -> dict[str, Any]:

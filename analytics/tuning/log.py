@@ -10,6 +10,7 @@ import duckdb
 import polars as pl
 
 from analytics.collapse import log as of_cells
+from analytics.collapse.upkeep import kept_up
 from analytics.errors import TiertuneError
 from analytics.estimate import Floats
 from analytics.logs.schema import UNCATEGORISED
@@ -128,9 +129,12 @@ def read_log(
     Raises:
         InsufficientDataError: It is to be divided by time, and some request has none or all have the same.
     """
+    whole = since is None and until is None and holdout == "hash"
+    if whole:
+        kept_up(store, dataset)
     with store.cursor() as cursor:
         kept = tables.kept_cells(cursor, dataset)
-        if kept is not None and since is None and until is None and holdout == "hash":
+        if kept is not None and whole:
             return _from_cells(cursor, dataset, kept)
         table = tables.of(cursor, dataset, "decisions")
         found = facts(cursor, dataset, since=since, until=until)

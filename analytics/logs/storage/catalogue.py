@@ -210,11 +210,17 @@ def changed(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
     cursor.execute("UPDATE datasets SET version = nextval('versions') WHERE name = ?", [dataset])
 
 
+def version(cursor: duckdb.DuckDBPyConnection, dataset: str) -> int:
+    """The version of a dataset; 0 where there is none of this name."""
+    found = cursor.execute("SELECT version FROM datasets WHERE name = ?", [dataset]).fetchall()
+    return int(found[0][0]) if found else 0
+
+
 def _summary(cursor: duckdb.DuckDBPyConnection, dataset: str, kind: Form) -> Summary:
     named = {"uncategorised": UNCATEGORISED}
-    if kind == "cells":
-        held = {"cells": tables.of(cursor, dataset, "cells")}
-        return _summed(cursor.execute(_CELLS, {**held, **named}).fetchone())
+    kept = tables.kept_cells(cursor, dataset)
+    if kept is not None:
+        return _summed(cursor.execute(_CELLS, {"cells": kept.cells, **named}).fetchone())
     decisions, calls = (tables.of(cursor, dataset, form) for form in ("decisions", "calls"))
     found = cursor.execute(_DECISIONS, {"decisions": decisions, **named}).fetchone()
     if kind == "calls":

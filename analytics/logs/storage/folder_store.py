@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import duckdb
 
 from analytics.errors import SchemaError
-from analytics.logs.storage import catalogue, folders, tables
+from analytics.logs.storage import catalogue, folders, tables, upkeep
 from analytics.logs.storage.arrivals import Arrival, emptied, entered, refreshed
 from analytics.logs.storage.ingest import Ingested
 from analytics.logs.storage.safe import SafeDatabase
@@ -83,6 +83,31 @@ class FolderStore(SafeDatabase):
             refreshed(cursor, dataset)
         with self._writing, self.cursor() as cursor:
             folders.view(cursor, dataset, key)
+
+    def cells_due(self, dataset: str) -> upkeep.Due | None:
+        """What has to be done before the cells of a large dataset say what its rows say."""
+        with self.cursor() as cursor:
+            return upkeep.due(cursor, dataset)
+
+    def keep_cells(
+        self, dataset: str, fill: Callable[[duckdb.DuckDBPyConnection, tables.Kept, upkeep.Due], None]
+    ) -> None:
+        """Bring the cells of a large dataset up to date; where another thread did it, nothing is done.
+
+        Args:
+            dataset: Name of the dataset.
+            fill: Called with a cursor, the dataset's tables of cells, to which it adds, and what is due.
+        """
+        with self._transaction() as cursor:
+            found = upkeep.due(cursor, dataset)
+            if found is None:
+                return
+            key = catalogue.key(cursor, dataset)
+            if found.anew:
+                for form in tables.KEPT:
+                    tables.drop(cursor, form, key)
+            fill(cursor, tables.kept_ready(cursor, key), found)
+            upkeep.done(cursor, dataset)
 
 
 def usable_name(name: str) -> str:

@@ -36,6 +36,8 @@ _LEDGERS = (
         input_usd_per_1m DOUBLE, output_usd_per_1m DOUBLE)""",
     "CREATE TABLE IF NOT EXISTS mappings (signature VARCHAR PRIMARY KEY, mapping VARCHAR NOT NULL)",
     overrides.TABLE,
+    """CREATE TABLE IF NOT EXISTS kept_cells (
+        dataset VARCHAR PRIMARY KEY, version BIGINT NOT NULL, pending VARCHAR NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS folders (
         dataset VARCHAR PRIMARY KEY, path VARCHAR NOT NULL, mapping VARCHAR NOT NULL, types VARCHAR NOT NULL,
         answers VARCHAR NOT NULL)""",

@@ -91,10 +91,16 @@ class Kept(NamedTuple):
     histograms: str
 
 
+_FRESH = """
+    SELECT id FROM datasets LEFT JOIN kept_cells ON kept_cells.dataset = datasets.name
+    WHERE name = $dataset
+        AND (form = 'cells' OR kept_cells.version = datasets.version AND kept_cells.pending = '')"""
+
+
 def kept_cells(cursor: duckdb.DuckDBPyConnection, dataset: str) -> Kept | None:
     """A dataset's cells, where they answer what its rows would; None where rows have to."""
-    found = cursor.execute("SELECT id, form FROM datasets WHERE name = ?", [dataset]).fetchall()
-    if not found or found[0][1] != "cells":
+    found = cursor.execute(_FRESH, {"dataset": dataset}).fetchall()
+    if not found:
         return None
     key = int(found[0][0])
     return Kept(held(cursor, key, "cells"), held(cursor, key, "histograms"))
