@@ -6,8 +6,9 @@ from typing import Any
 
 from analytics.errors import SchemaError
 from analytics.experiments.spec import Experiment
-from analytics.export.fragment import Fragment, Rule, Rules
+from analytics.export.fragment import Fragment, Rule, Rules, facts
 
+FLAG = "tiertune-route"
 _ROUNDING = 1e-6
 _SENT = "Send category and confidence as metadata with every request; a missing confidence is left out."
 
@@ -24,10 +25,12 @@ def portkey(rules: Rules) -> Fragment:
     conditions += _conditions({}, rules.default)[:-1]
     last = _conditions({}, rules.default)[-1]["then"]
     names = list(dict.fromkeys([*(entry["then"] for entry in conditions), last]))
-    document = {
+    document: dict[str, Any] = {
         "strategy": {"mode": "conditional", "conditions": conditions, "default": last},
         "targets": [{"name": name, "override_params": {"model": name}} for name in names],
     }
+    # The gateway drops keys that it does not know; people who read the file see them.
+    document |= facts(rules.policy)
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
     return Fragment(
         {"portkey.json": text}, (_SENT, "Put your provider and its key into each target of the same name.")
@@ -67,13 +70,20 @@ def flagd(rules: Rules, experiment: Experiment | None = None) -> Fragment:
         choices += [{"===": [{"var": "category"}, name]}, _decision(rule)]
     choices.append(_decision(rules.default))
     flags: dict[str, Any] = {
-        "tiertune-route": {
+        FLAG: {
             "state": "ENABLED",
             "variants": {"fast": "fast", "strong": "strong"},
             "defaultVariant": "strong" if not rules.default.keeps_missing else "fast",
             "targeting": {"if": choices} if len(choices) > 1 else choices[0],
         }
     }
+    # Metadata of a flag are texts, numbers and booleans: a list is written as a text.
+    said = {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in facts(rules.policy).items()
+    }
+    if said:
+        flags[FLAG]["metadata"] = said
     if experiment is not None:
         shares = _whole_percents(experiment)
         flags[experiment.name] = {

@@ -12,6 +12,7 @@ from analytics.export.fragment import (
     Rule,
     Rules,
     commented,
+    facts,
     require_forecast,
     require_score,
     scored_by,
@@ -44,7 +45,7 @@ def routellm(rules: Rules, *, router: str = "mf") -> Fragment:
     if len(rules.pairs) > 1:
         raise RefusedError("routellm has one pair of models, and these thresholds have several. Use python.")
     strings = {name: _string(rule, router) for name, rule in rules.categories.items()}
-    document = {"default": _string(rules.default, router), "categories": strings}
+    document = {"default": _string(rules.default, router), "categories": strings, **facts(policy)}
     note = "Ask for the model string of the request's category, and for default where it has none."
     return Fragment(
         {"routellm.json": json.dumps(document, ensure_ascii=False, indent=2) + "\n"},
