@@ -226,6 +226,17 @@ def heuristic(rules: Rules, *, public: str = PUBLIC) -> Fragment:
     return Fragment({"litellm.yaml": _yaml(rules, markers)}, (_TAGGED,))
 
 
+def is_our_marker(entry: Any) -> bool:
+    """Whether an entry of ``model_list`` is one that these writers put there: by its name and its tags."""
+    params = entry.get("litellm_params") if isinstance(entry, dict) else None
+    if not isinstance(params, dict) or entry.get("model_name") != PUBLIC or params.get("model") != _MARKER:
+        return False
+    tags = params.get("tags")
+    return isinstance(tags, list) and all(
+        isinstance(tag, str) and (tag == "default" or tag.startswith(TAG)) for tag in tags
+    )
+
+
 def guarded(threshold: float) -> float:
     """The base threshold under which LiteLLM's comparison keeps exactly from ``threshold`` up.
 

@@ -45,12 +45,13 @@ class OwnConfig:
         return self.mark + (text if self.newline == "\n" else text.replace("\n", self.newline))
 
 
-def own_config(content: str | bytes, form: Format) -> OwnConfig:
+def own_config(content: str | bytes, form: Format, *, problems: Problems | None = None) -> OwnConfig:
     """The config in a file.
 
     Args:
         content: UTF-8, at most 1 MiB.
         form: What the router reads.
+        problems: Takes what is wrong inside a mapping, for a caller that looks for more and then raises.
 
     Raises:
         SchemaError: It is none that can be merged into or read from; all problems are listed.
@@ -59,8 +60,8 @@ def own_config(content: str | bytes, form: Format) -> OwnConfig:
     mark = "\ufeff" if decoded.startswith("\ufeff") else ""
     newline = "\r\n" if "\r\n" in decoded else "\n"
     text = decoded.removeprefix(mark).replace("\r\n", "\n")
-    if "\r" in text:
-        raise _refused("Lines that end in a line feed are needed, found a lone carriage return. Save it anew")
+    if "\r" in text or decoded.count("\r\n") not in (0, decoded.count("\n")):
+        raise _refused("Lines that all end alike are needed, found carriage returns in some. Save it anew")
     noted: list[str] = []
     try:
         parsed = strict_text.plain_data(text, file_format=form, noted=noted)
@@ -69,20 +70,19 @@ def own_config(content: str | bytes, form: Format) -> OwnConfig:
         raise SchemaError(
             f"The router's config is needed as {wanted}. {error} Mend it and try again. {NOTHING_APPLIED}"
         ) from None
-    problems = Problems("config")
+    listed = Problems("config") if problems is None else problems
     for item in noted[:MAX_LISTED]:
         what = "tag" if " tag " in item else "alias"
-        problems.add((), None, f"Plain values are needed, and {item}. {_REMEDY[what]}")
+        listed.add((), None, f"Plain values are needed, and {item}. {_REMEDY[what]}")
     for duplicate in parsed.duplicates[:MAX_LISTED]:
-        problems.add((), None, _twice(duplicate))
+        listed.add((), None, _twice(duplicate))
     if not isinstance(parsed.data, dict):
         found = "nothing" if parsed.data is None else shown(parsed.data)
-        problems.add(
-            (), None, f"A mapping is needed at the top, found {found}. Take the router's whole config"
-        )
+        listed.add((), None, f"A mapping is needed at the top, found {found}. Take the router's whole config")
     elif form == "json" and any(not math.isfinite(number) for number in _floats(parsed.data)):
-        problems.add((), None, "Finite numbers are needed, found NaN or an infinity. Write a number instead")
-    problems.raise_any()
+        listed.add((), None, "Finite numbers are needed, found NaN or an infinity. Write a number instead")
+    if problems is None or not isinstance(parsed.data, dict):
+        listed.raise_any()
     return OwnConfig(text, parsed.data, form, newline, mark)
 
 

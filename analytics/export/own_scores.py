@@ -18,6 +18,8 @@ from analytics.export.fragment import (
     scored_by,
 )
 
+SUFFIX = "_tiertune"
+"""Ends the name of every decision of ours."""
 METHODS = ("avg_logprob", "margin", "hybrid", "self_verify", "automix_entailment")
 
 
@@ -122,7 +124,7 @@ def _vllm_decision(name: str | None, rule: Rule, method: str, *, priority: int) 
     where = "default" if name is None else name
     conditions = [] if name is None else [{"type": "domain", "name": name}]
     found: dict[str, object] = {
-        "name": f"{where}_tiertune",
+        "name": f"{where}{SUFFIX}",
         "priority": priority,
         "rules": {"operator": "AND", "conditions": conditions},
     }
