@@ -24,7 +24,7 @@ from analytics.export.plain import as_python
 PUBLIC = "smart"
 TAG = "cat:"
 EPSILON = 2.0**-52
-_MARKER = "auto_router/complexity_router"
+MARKER = "auto_router/complexity_router"
 _TAGGED = 'Send the category as a tag: metadata {"tags": ["cat:NAME"]}; leave enable_tag_filtering off.'
 
 _PLUGIN = '''
@@ -229,7 +229,7 @@ def heuristic(rules: Rules, *, public: str = PUBLIC) -> Fragment:
 def is_our_marker(entry: Any) -> bool:
     """Whether an entry of ``model_list`` is one that these writers put there: by its name and its tags."""
     params = entry.get("litellm_params") if isinstance(entry, dict) else None
-    if not isinstance(params, dict) or entry.get("model_name") != PUBLIC or params.get("model") != _MARKER:
+    if not isinstance(params, dict) or entry.get("model_name") != PUBLIC or params.get("model") != MARKER:
         return False
     tags = params.get("tags")
     return isinstance(tags, list) and all(
@@ -286,7 +286,7 @@ def _tiers(fast: str, strong: str) -> dict[str, str]:
 
 
 def _marker(public: str, tags: list[str], config: dict[str, Any]) -> dict[str, Any]:
-    params = {"model": _MARKER, "tags": tags, "complexity_router_config": config}
+    params = {"model": MARKER, "tags": tags, "complexity_router_config": config}
     return {"model_name": public, "litellm_params": params}
 
 
