@@ -1,7 +1,7 @@
 """The command that turns a thresholds file into a router's config.
 
 Its JSON document: ``{"target", "files": {NAME: TEXT}, "notes": [...]}``; with ``--into`` also ``"merged":
-{"file", "text", "diff", "before"}``.
+{"file", "text", "diff", "before"}``; with ``--rollout`` that of ``analytics.commands.rollouts``.
 """
 
 import argparse
@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analytics import policy_file
-from analytics.commands import flags, writing
+from analytics import expiry, policy_file
+from analytics.commands import flags, rollouts, writing
 from analytics.commands.outcome import InputError, Outcome
 from analytics.export.merge import FORMS, Merged, merged
 from analytics.export.own_config import MAX_BYTES
 from analytics.export.targets import TARGETS, exported
+from analytics.policy import ThresholdPolicy
 
 
 def add_export(commands: Any) -> None:
@@ -36,11 +37,15 @@ def add_export(commands: Any) -> None:
         action="store_true",
         help="hand out categories that no verdict supports as well, marked",
     )
+    rollouts.add_rollout(parser)
 
 
 def export(options: argparse.Namespace) -> Outcome:
     """The fragment of one target; printed, or written with its golden decisions."""
     policy = policy_file.load(options.thresholds)
+    if options.rollout:
+        return _rollout(options, policy)
+    rollouts.refuse_idle(options)
     found = exported(policy, options.to, include_unsupported=options.include_unsupported)
     document: dict[str, Any] = {"target": options.to, "files": dict(found.files)}
     text, files, notes = next(iter(found.files.values())), dict(found.files), found.notes
@@ -55,6 +60,17 @@ def export(options: argparse.Namespace) -> Outcome:
     if options.out is None:
         return Outcome(document, text.rstrip("\n"), notes)
     return Outcome(document, _written(options.out, files), notes)
+
+
+def _rollout(options: argparse.Namespace, policy: ThresholdPolicy) -> Outcome:
+    """The plan; printed, or written with the files of every step."""
+    own = None if options.into is None else _content(options.into)
+    document, plan, files, notes = rollouts.planned(options, policy, own)
+    late = expiry.warning(policy)
+    notes = notes if late is None else (late, *notes)
+    document["notes"] = list(notes)
+    text = plan.rstrip("\n") if options.out is None else _written(options.out, files)
+    return Outcome(document, text, notes)
 
 
 def _content(path: Path) -> bytes:
@@ -83,7 +99,8 @@ def _written(folder: Path, files: Mapping[str, str]) -> str:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; --out is a folder.")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        for name in files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder} cannot be made: {error.strerror}.") from None
     for name, text in files.items():

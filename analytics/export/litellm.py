@@ -22,6 +22,8 @@ from analytics.export.fragment import (
 from analytics.export.plain import as_python
 
 PUBLIC = "smart"
+KEPT, ESCALATED = "tiertune-keeps", "tiertune-escalates"
+"""Names whose deployments a rollout draws by weight: what it newly keeps, and what it newly escalates."""
 TAG = "cat:"
 EPSILON = 2.0**-52
 MARKER = "auto_router/complexity_router"
@@ -131,7 +133,7 @@ def plugin(rules: Rules, *, public: str = PUBLIC) -> Fragment:
             "tiers": _tiers(fast, strong),
             "default_model": strong,
         }
-        markers.append(_marker(public, tags, config))
+        markers.append(marker(public, tags, config))
     notes = ["Send category and confidence in metadata; a missing confidence is left out or null."]
     if len(markers) > 1:
         notes.append(_TAGGED)
@@ -200,7 +202,7 @@ def capability(
             "tiers": _tiers(rule.fast, rule.strong),
             "default_model": rule.strong,
         }
-        markers.append(_marker(public, tags, config))
+        markers.append(marker(public, tags, config))
     return Fragment({"litellm.yaml": _yaml(rules, markers)}, (_TAGGED,))
 
 
@@ -222,12 +224,14 @@ def heuristic(rules: Rules, *, public: str = PUBLIC) -> Fragment:
             "tiers": _tiers(rule.fast, rule.strong),
             "default_model": rule.strong,
         }
-        markers.append(_marker(public, tags, config))
+        markers.append(marker(public, tags, config))
     return Fragment({"litellm.yaml": _yaml(rules, markers)}, (_TAGGED,))
 
 
 def is_our_marker(entry: Any) -> bool:
     """Whether an entry of ``model_list`` is one that these writers put there: by its name and its tags."""
+    if isinstance(entry, dict) and entry.get("model_name") in (KEPT, ESCALATED):
+        return True
     params = entry.get("litellm_params") if isinstance(entry, dict) else None
     if not isinstance(params, dict) or entry.get("model_name") != PUBLIC or params.get("model") != MARKER:
         return False
@@ -285,7 +289,8 @@ def _tiers(fast: str, strong: str) -> dict[str, str]:
     return {"SIMPLE": fast, "MEDIUM": strong, "COMPLEX": strong, "REASONING": strong}
 
 
-def _marker(public: str, tags: list[str], config: dict[str, Any]) -> dict[str, Any]:
+def marker(public: str, tags: list[str], config: dict[str, Any]) -> dict[str, Any]:
+    """An entry of ``model_list`` that LiteLLM's complexity router stands behind."""
     params = {"model": MARKER, "tags": tags, "complexity_router_config": config}
     return {"model_name": public, "litellm_params": params}
 

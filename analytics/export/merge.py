@@ -140,12 +140,8 @@ def _litellm(data: _Data, ours: _Data, problems: Problems) -> _Wanted:
             )
     problems.raise_any()
     lists = [_List(("model_list",), ours["model_list"], is_our_marker)]
-    names = {entry.get("model_name") for entry in known}
-    asked = {
-        model
-        for marker in ours["model_list"]
-        for model in _models(marker["litellm_params"]["complexity_router_config"])
-    }
+    names = {entry.get("model_name") for entry in (*known, *ours["model_list"])}
+    asked = {model for entry in ours["model_list"] for model in _models(entry["litellm_params"])}
     lacking = sorted(one_line(name) for name in asked - names)
     notes = []
     if lacking:
@@ -153,7 +149,11 @@ def _litellm(data: _Data, ours: _Data, problems: Problems) -> _Wanted:
     return _with_lists(data, lists), lists, notes
 
 
-def _models(config: _Data) -> list[str]:
+def _models(params: _Data) -> list[str]:
+    """The models that a marker sends requests to; none for a deployment."""
+    config = params.get("complexity_router_config")
+    if config is None:
+        return []
     judge = config.get("classifier_llm_config", {}).get("model")
     return [*config["tiers"].values(), config["default_model"], *([judge] if judge else [])]
 

@@ -214,7 +214,7 @@ entry = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.dictionaries(st.text("abc", min_size=1, max_size=3), plain, max_size=3),
     st.lists(entry, max_size=3),
