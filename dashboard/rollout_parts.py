@@ -1,0 +1,151 @@
+"""The expander that hands thresholds out step by step, with what must be shown between two steps."""
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import streamlit as st
+
+from analytics.errors import TiertuneError
+from dashboard import components, experiments_data, reasons, state, words
+from dashboard.archive import zipped
+
+if TYPE_CHECKING:
+    from analytics.experiments.design import Baseline
+    from analytics.export.rollout import Rollout
+    from analytics.policy import ThresholdPolicy
+    from dashboard.router_config import Own
+
+TARGETS = ("flagd", "litellm-plugin")
+STEPS_READ = (
+    "Load the requests of a step on the Logs page; its experiment is then on the Experiments page. Go on "
+    "once the interval for accuracy rules out the loss in the table and the sample ratio passes."
+)
+
+
+def rollout_box(policy: "ThresholdPolicy", target: str, own: "Own | None") -> None:
+    """Draw the expander.
+
+    Args:
+        policy: The thresholds that are handed out.
+        target: One of ``TARGETS``.
+        own: The user's config, if it was uploaded.
+    """
+    box = st.expander(
+        "Roll it out step by step", key="rollout", on_change="rerun", icon=":material/steppers:"
+    )
+    if not box.open:
+        return
+    with box:
+        names = list(policy.categories)
+        critical = st.multiselect(
+            "Critical categories, which go last", names, key="critical", placeholder="None", width=500
+        )
+        try:
+            _draw(policy, target, own, [name for name in critical if name in policy.categories])
+        except TiertuneError as error:
+            components.caption(reasons.said(str(error)))
+
+
+def _draw(policy: "ThresholdPolicy", target: str, own: "Own | None", critical: list[str]) -> None:
+    from analytics.export.merge import merged  # noqa: PLC0415 - only while the box is open
+    from analytics.export.own_config import own_config  # noqa: PLC0415
+    from analytics.export.rollout import rollout  # noqa: PLC0415
+    from analytics.export.rollout_files import PLAN, own_deployments, rollout_files  # noqa: PLC0415
+
+    today = _today(own)
+    found = rollout(policy, today=today, critical=critical, traffic=_traffic(policy, today))
+    litellm = own is not None and target.startswith("litellm")
+    known = own_deployments(own_config(own.content, "yaml").data) if own is not None and litellm else None
+    fragments, plan = rollout_files(found, policy, target, today=today, deployments=known)
+    files = {PLAN: plan}
+    for number, fragment in fragments.items():
+        texts = dict(fragment.files)
+        if own is not None:
+            del texts[next(iter(fragment.files))]
+            texts[words.one_line(own.name, limit=80)] = merged(own.content, target, fragment).text
+        files |= {f"step-{number}/{name}": text for name, text in texts.items()}
+    st.markdown(_sentence(found, known_today=today is not None))
+    components.table(
+        frame(found),
+        {
+            "step": components.number_column("Step", 60),
+            "share": components.share_column("New thresholds", 130),
+            "categories": components.text_column("of the requests in", 300),
+            "loss": components.points_column("Rule out a loss of", 140),
+            "requests": components.number_column("Graded requests", 130),
+            "days": components.number_column("Days", 80),
+        },
+        key="rollout-steps",
+        alt="Steps of the rollout, with what must be ruled out before the next one.",
+        file="tiertune-rollout",
+    )
+    components.caption(STEPS_READ)
+    for note in next(iter(fragments.values())).notes:
+        st.markdown(f"- {words.plain(note, limit=300)}")
+    st.download_button(
+        "Download all steps and the plan",
+        data=lambda: zipped(files),
+        file_name=f"tiertune-rollout-{target}.zip",
+        mime="application/zip",
+        key="rollout-files",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+    st.code(plan, language="markdown", height=360)
+
+
+def _today(own: "Own | None") -> "ThresholdPolicy | None":
+    """The thresholds in force: of the uploaded config, else as the log says."""
+    from analytics.tuning.policy_sums import in_force_policy  # noqa: PLC0415 - as above
+
+    return in_force_policy(state.selection()) if own is None or own.today is None else own.today
+
+
+def _traffic(policy: "ThresholdPolicy", today: "ThresholdPolicy | None") -> "Baseline | None":
+    """What the log says of its requests; None where it says no times."""
+    from analytics.experiments.proposal import routes_between  # noqa: PLC0415 - as above
+
+    between = None if today is None else routes_between(today, policy, state.selection().categories)
+    try:
+        return experiments_data.baseline(None if between is None or between.is_empty() else between)
+    except TiertuneError as error:
+        components.caption(f"Without days: {reasons.said(str(error))}")
+        return None
+
+
+def _sentence(found: "Rollout", *, known_today: bool) -> str:
+    """The plan in one sentence."""
+    from analytics.experiments import saying  # noqa: PLC0415 - as above
+
+    length = "" if found.days is None else f", about {saying.days(found.days)} in all"
+    against = (
+        "" if known_today else " Today's thresholds are not known: every request counts as strong today."
+    )
+    return (
+        f"**{words.plural(len(found.steps), 'step')}**{length}. At no step do its categories lose more than "
+        f"{saying.size('accuracy', found.margin)} of accuracy.{against}"
+    )
+
+
+def frame(found: "Rollout") -> pl.DataFrame:
+    """``step, share, categories, loss, requests, days`` of each step; share from 0 to 1, loss in points."""
+    from analytics.export.rollout import shown  # noqa: PLC0415 - as above
+
+    rows: list[dict[str, Any]] = [
+        {
+            "step": step.number,
+            "share": step.fraction,
+            "categories": shown(step.categories),
+            "loss": None if step.gate.loss is None else step.gate.loss * words.POINT,
+            "requests": step.gate.requests,
+            "days": None if step.gate.days is None else max(1, round(step.gate.days + 0.5)),
+        }
+        for step in found.steps
+    ]
+    return pl.DataFrame(rows, schema=FRAME)
+
+
+FRAME: dict[str, Any] = {
+    "step": pl.Int64, "share": pl.Float64, "categories": pl.String, "loss": pl.Float64, "requests": pl.Int64,
+    "days": pl.Int64,
+}  # fmt: skip
