@@ -1,5 +1,6 @@
 """The expander that hands thresholds out step by step, with what must be shown between two steps."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from dashboard.router_config import Own
 
 TARGETS = ("flagd", "litellm-plugin")
+LAST = "no other arm is left"
 STEPS_READ = (
     "Load the requests of a step on the Logs page; its experiment is then on the Experiments page. Go on "
     "once the interval for accuracy rules out the loss in the table and the sample ratio passes."
@@ -37,23 +39,44 @@ def rollout_box(policy: "ThresholdPolicy", target: str, own: "Own | None") -> No
         return
     with box:
         names = list(policy.categories)
-        critical = st.multiselect(
-            "Critical categories, which go last", names, key="critical", placeholder="None", width=500
-        )
+        with components.row():
+            critical = st.multiselect(
+                "Critical categories, which go last", names, key="critical", placeholder="None", width=400
+            )
+            margin = st.number_input(
+                "Accuracy that a step may cost, points",
+                min_value=0.1,
+                max_value=20.0,
+                value=words.POINT * _margin(policy),
+                step=0.5,
+                key="rollout-margin",
+                width=240,
+            )
+        kept = [name for name in critical if name in policy.categories]
         try:
-            _draw(policy, target, own, [name for name in critical if name in policy.categories])
+            _draw(policy, target, own, critical=kept, margin=margin / words.POINT)
         except TiertuneError as error:
             components.caption(reasons.said(str(error)))
 
 
-def _draw(policy: "ThresholdPolicy", target: str, own: "Own | None", critical: list[str]) -> None:
+def _margin(policy: "ThresholdPolicy") -> float:
+    """The margin of the goal, else that of an experiment."""
+    from analytics.experiments.study import MARGIN  # noqa: PLC0415 - only while the box is open
+
+    return (policy.goal.margin if policy.goal else None) or MARGIN
+
+
+def _draw(
+    policy: "ThresholdPolicy", target: str, own: "Own | None", *, critical: list[str], margin: float
+) -> None:
     from analytics.export.merge import merged  # noqa: PLC0415 - only while the box is open
     from analytics.export.own_config import own_config  # noqa: PLC0415
     from analytics.export.rollout import rollout  # noqa: PLC0415
     from analytics.export.rollout_files import PLAN, own_deployments, rollout_files  # noqa: PLC0415
 
     today = _today(own)
-    found = rollout(policy, today=today, critical=critical, traffic=_traffic(policy, today))
+    traffic = _traffic(policy, today)
+    found = rollout(policy, today=today, critical=critical, traffic=traffic, margin=margin)
     litellm = own is not None and target.startswith("litellm")
     known = own_deployments(own_config(own.content, "yaml").data) if own is not None and litellm else None
     fragments, plan = rollout_files(found, policy, target, today=today, deployments=known)
@@ -71,7 +94,7 @@ def _draw(policy: "ThresholdPolicy", target: str, own: "Own | None", critical: l
             "step": components.number_column("Step", 60),
             "share": components.share_column("New thresholds", 130),
             "categories": components.text_column("of the requests in", 300),
-            "loss": components.points_column("Rule out a loss of", 140),
+            "loss": components.text_column("Then rule out a loss of", 170, right=True),
             "requests": components.number_column("Graded requests", 130),
             "days": components.number_column("Days", 80),
         },
@@ -122,23 +145,24 @@ def _sentence(found: "Rollout", *, known_today: bool) -> str:
         "" if known_today else " Today's thresholds are not known: every request counts as strong today."
     )
     return (
-        f"**{words.plural(len(found.steps), 'step')}**{length}. At no step do its categories lose more than "
-        f"{saying.size('accuracy', found.margin)} of accuracy.{against}"
+        f"**{words.plural(len(found.steps), 'step')}**{length}. Every gate rules out, at 95%, that the next "
+        f"step costs its categories more than {saying.size('accuracy', found.margin)} of accuracy.{against}"
     )
 
 
 def frame(found: "Rollout") -> pl.DataFrame:
-    """``step, share, categories, loss, requests, days`` of each step; share from 0 to 1, loss in points."""
-    from analytics.export.rollout import shown  # noqa: PLC0415 - as above
+    """``step, share, categories, loss, requests, days`` of each step; share from 0 to 1, loss in words."""
+    from analytics.experiments import saying  # noqa: PLC0415 - as above
+    from analytics.export.rollout import shown  # noqa: PLC0415
 
     rows: list[dict[str, Any]] = [
         {
             "step": step.number,
             "share": step.fraction,
             "categories": shown(step.categories),
-            "loss": None if step.gate.loss is None else step.gate.loss * words.POINT,
+            "loss": LAST if step.gate.loss is None else saying.size("accuracy", step.gate.loss),
             "requests": step.gate.requests,
-            "days": None if step.gate.days is None else max(1, round(step.gate.days + 0.5)),
+            "days": None if step.gate.days is None else math.ceil(step.gate.days),
         }
         for step in found.steps
     ]
@@ -146,6 +170,6 @@ def frame(found: "Rollout") -> pl.DataFrame:
 
 
 FRAME: dict[str, Any] = {
-    "step": pl.Int64, "share": pl.Float64, "categories": pl.String, "loss": pl.Float64, "requests": pl.Int64,
+    "step": pl.Int64, "share": pl.Float64, "categories": pl.String, "loss": pl.String, "requests": pl.Int64,
     "days": pl.Int64,
 }  # fmt: skip

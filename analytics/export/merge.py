@@ -145,7 +145,8 @@ def _litellm(data: _Data, ours: _Data, problems: Problems) -> _Wanted:
     lacking = sorted(one_line(name) for name in asked - names)
     notes = []
     if lacking:
-        notes.append(f"model_list has no model called {', '.join(lacking)}: add it before the router starts.")
+        what = "the model {}: add it" if len(lacking) == 1 else "the models {}: add them"
+        notes.append(f"model_list lacks {what.format(', '.join(lacking))} before the router starts.")
     return _with_lists(data, lists), lists, notes
 
 

@@ -36,12 +36,14 @@ class Risk:
         share: Share of all requests; None where unknown.
         loss: Accuracy that the interval leaves open below the estimate; None where there is no interval.
         critical: Whether the user said so.
+        ruled: Whether the new thresholds have a rule for it; what has none follows their default.
     """
 
     category: str | None
     share: float | None
     loss: float | None
     critical: bool = False
+    ruled: bool = True
 
     @property
     def expected(self) -> float:
@@ -153,8 +155,14 @@ def rollout(
     known = traffic or stated(policy)
     risks = sorted(
         (_risk(policy, name, known, critical) for name in moved),
-        # All others and what is critical go last, whatever the figures say.
-        key=lambda risk: (risk.critical, risk.category is None, risk.expected, risk.category or ""),
+        # What has no rule and what is critical go last, whatever the figures say.
+        key=lambda risk: (
+            risk.critical,
+            not risk.ruled,
+            risk.category is None,
+            risk.expected,
+            risk.category or "",
+        ),
     )
     allowed = margin or (policy.goal.margin if policy.goal else None) or MARGIN
     steps: list[Step] = []
@@ -196,7 +204,7 @@ def _risk(
     if rule is not None and rule.accuracy is not None:
         value, low = rule.accuracy.value, rule.accuracy.low
         loss = None if value is None or low is None else value - low
-    return Risk(name, share, loss, name in critical)
+    return Risk(name, share, loss, name in critical, rule is not None)
 
 
 def _waves(risks: Sequence[Risk]) -> list[tuple[str | None, ...]]:
@@ -204,7 +212,7 @@ def _waves(risks: Sequence[Risk]) -> list[tuple[str | None, ...]]:
 
     What has no rule of its own goes with the last of the usual ones: nobody has measured its risk.
     """
-    usual = [risk for risk in risks if not risk.critical and risk.category is not None]
+    usual = [risk for risk in risks if not risk.critical and risk.ruled]
     half = sum(risk.expected for risk in usual) / 2
     first: list[Risk] = []
     for risk in usual:
@@ -213,7 +221,7 @@ def _waves(risks: Sequence[Risk]) -> list[tuple[str | None, ...]]:
         first.append(risk)
     critical = [risk for risk in risks if risk.critical]
     parts = [part for part in (first, usual[len(first) :]) if part]
-    rest = [risk for risk in risks if risk.category is None]
+    rest = [risk for risk in risks if not risk.ruled]
     if parts:
         parts[-1] = [*parts[-1], *rest]
     else:

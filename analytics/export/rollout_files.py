@@ -10,7 +10,7 @@ import yaml
 from analytics.experiments import saying
 from analytics.export import gateways
 from analytics.export.fragment import Fragment, RefusedError, Rules, commented, rules
-from analytics.export.litellm import ESCALATED, KEPT, PUBLIC, marker
+from analytics.export.litellm import ESCALATED, KEPT, PUBLIC, TAGGED, marker, pair_tags
 from analytics.export.plain import as_python
 from analytics.export.rollout import EXPERIMENT, NEW, TODAY, Rollout, Step, shown
 from analytics.paper import Section, Table, markdown
@@ -141,40 +141,48 @@ LITELLM_NOTES = (
 def litellm(
     step: Step, policy: ThresholdPolicy, today: ThresholdPolicy, deployments: Mapping[str, Mapping[str, Any]]
 ) -> Fragment:
-    """One marker, and two names with two weighted deployments each, for requests that are routed differently.
+    """Markers as the plug-in's, and for each pair two names with two weighted deployments each.
 
-    Raises:
-        RefusedError: The thresholds have several pairs of models.
+    These serve what old and new thresholds route differently: LiteLLM draws one of the two by its weight.
     """
     new, old = rules(policy), rules(today)
-    if len(new.pairs) > 1:
-        raise RefusedError(
-            "LiteLLM's weights need one pair of models, and these thresholds have several. Use flagd."
-        )
-    fast, strong = new.pairs[0]
-    tiers = {"SIMPLE": fast, "MEDIUM": KEPT, "COMPLEX": ESCALATED, "REASONING": strong}
-    config = {
-        "classifier_type": "custom",
-        "classifier_plugin": "tiertune_rollout.classifier",
-        "tiers": tiers,
-        "default_model": strong,
-    }
-    entries = [marker(PUBLIC, ["default"], config)]
-    for name, (first, second) in ((KEPT, (fast, strong)), (ESCALATED, (strong, fast))):
-        for arm, model, weight in ((NEW, first, _percent(step)), (TODAY, second, WHOLE - _percent(step))):
-            if weight:
-                params = {**deployments.get(model, {"model": model}), "weight": weight}
-                entries.append(
-                    {"model_name": name, "litellm_params": params, "model_info": {"id": f"{name}-{arm}"}}
-                )
+    markers, drawn = [], []
+    for place, (fast, strong) in enumerate(new.pairs):
+        end = f"-{place + 1}" if place else ""
+        kept, escalated = KEPT + end, ESCALATED + end
+        config = {
+            "classifier_type": "custom",
+            "classifier_plugin": "tiertune_rollout.classifier",
+            "tiers": {"SIMPLE": fast, "MEDIUM": kept, "COMPLEX": escalated, "REASONING": strong},
+            "default_model": strong,
+        }
+        markers.append(marker(PUBLIC, pair_tags(new, place), config))
+        drawn += _weighted(kept, (fast, strong), step, deployments)
+        drawn += _weighted(escalated, (strong, fast), step, deployments)
     head = commented((*new.comments, f"Step {step.number} of the rollout: {_said(step)}."))
-    notes: tuple[str, ...] = LITELLM_NOTES
-    if not {fast, strong} <= set(deployments):
+    document = {"model_list": [*markers, *drawn]}
+    text = head + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    notes: tuple[str, ...] = LITELLM_NOTES if len(markers) == 1 else (*LITELLM_NOTES, TAGGED)
+    if not {model for pair in new.pairs for model in pair} <= set(deployments):
         notes += (f"Put your provider and its key into the deployments of {KEPT} and {ESCALATED}.",)
-    text = head + yaml.safe_dump({"model_list": entries}, sort_keys=False, allow_unicode=True, width=100)
-    module = _module(step, new, old)
     beside = f"Put {_MODULE} beside the proxy's config."
-    return Fragment({"litellm.yaml": text, _MODULE: module}, (*notes, beside))
+    return Fragment({"litellm.yaml": text, _MODULE: _module(step, new, old)}, (*notes, beside))
+
+
+def _weighted(
+    name: str, models: tuple[str, str], step: Step, deployments: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Two deployments under one name: the new thresholds' model, and today's."""
+    weights = (_percent(step), WHOLE - _percent(step))
+    return [
+        {
+            "model_name": name,
+            "litellm_params": {**deployments.get(model, {"model": model}), "weight": weight},
+            "model_info": {"id": f"{name}-{arm}"},
+        }
+        for arm, model, weight in zip((NEW, TODAY), models, weights, strict=True)
+        if weight
+    ]
 
 
 def _module(step: Step, new: Rules, old: Rules) -> str:

@@ -55,7 +55,7 @@ def test_a_config_is_merged_and_stays_as_it_was(shell: Shell, thresholds: str) -
     found = shell.json(*words)
     assert yaml.safe_load(shell.text(*words)) == yaml.safe_load(found["merged"]["text"])
     assert found["merged"]["before"] == OWN
-    assert any("no model called deep" in note for note in found["notes"])
+    assert any("lacks the model deep: add it" in note for note in found["notes"])
     shell.text(*words, "--out", "new")
     assert (shell.folder / "new" / "config.yaml").read_text("utf-8") == found["merged"]["text"]
     assert (shell.folder / "new" / "config.yaml.rollback").read_text("utf-8") == OWN

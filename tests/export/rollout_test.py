@@ -16,6 +16,7 @@ from analytics.export.fragment import RefusedError
 from analytics.export.merge import merged
 from analytics.export.rollout import Rollout, rollout, stated
 from analytics.export.rollout_files import own_deployments, rollout_files
+from analytics.export.targets import exported
 from analytics.policy import CategoryPolicy, Default, Goal, ThresholdPolicy
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -213,8 +214,24 @@ def test_litellm_draws_what_is_routed_differently_by_weight(tmp_path: Path) -> N
     assert counts[1:] == [{"swift": 30}, {"deep": 30}, {"deep": 30}, {"swift": 30}, {"deep": 30}]
 
 
-def test_litellms_weights_need_one_pair_of_models() -> None:
+def test_every_pair_of_models_has_weights_of_its_own() -> None:
     several = {**POLICY.categories, "other": CategoryPolicy("cascade", 0.5, fast_model="a", strong_model="b")}
     policy = ThresholdPolicy("cascade", Default("strong_only"), several)
-    with pytest.raises(RefusedError, match="Use flagd"):
-        rollout_files(rollout(policy), policy, "litellm-plugin")
+    fragments, _ = rollout_files(rollout(policy), policy, "litellm-plugin")
+    entries = yaml.safe_load(fragments[1].files["litellm.yaml"])["model_list"]
+    markers = [entry["litellm_params"] for entry in entries if entry["model_name"] == "smart"]
+    assert [marker["tags"] for marker in markers] == [["default"], ["cat:other"]]
+    second = markers[1]["complexity_router_config"]["tiers"]
+    models = {
+        tier: {
+            (entry["litellm_params"]["model"], entry["litellm_params"]["weight"])
+            for entry in entries
+            if entry["model_name"] == second[tier]
+        }
+        for tier in ("MEDIUM", "COMPLEX")
+    }
+    assert models == {"MEDIUM": {("a", 5), ("b", 95)}, "COMPLEX": {("b", 5), ("a", 95)}}
+    # A plain export afterwards takes all of them away.
+    text = merged("model_list: []\n", "litellm-plugin", fragments[1]).text
+    plain = merged(text, "litellm-plugin", exported(policy, "litellm-plugin")).text
+    assert "tiertune-" not in plain.replace("# tiertune:", "")
