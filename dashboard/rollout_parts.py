@@ -8,7 +8,7 @@ import streamlit as st
 
 from analytics.errors import TiertuneError
 from dashboard import components, experiments_data, reasons, state, words
-from dashboard.archive import zipped
+from dashboard.archive import safe_name, zipped
 
 if TYPE_CHECKING:
     from analytics.experiments.design import Baseline
@@ -85,7 +85,7 @@ def _draw(
         texts = dict(fragment.files)
         if own is not None:
             del texts[next(iter(fragment.files))]
-            texts[words.one_line(own.name, limit=80)] = merged(own.content, target, fragment).text
+            texts[safe_name(own.name)] = merged(own.content, target, fragment).text
         files |= {f"step-{number}/{name}": text for name, text in texts.items()}
     st.markdown(_sentence(found, known_today=today is not None))
     components.table(

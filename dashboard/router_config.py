@@ -9,6 +9,7 @@ from analytics.errors import SchemaError
 from analytics.export import merge, reading
 from analytics.export.fragment import scored_by
 from dashboard import change_parts, components, export_parts, words
+from dashboard.archive import safe_name
 
 if TYPE_CHECKING:
     from analytics.export.fragment import Fragment
@@ -81,7 +82,7 @@ def _merged(name: str, content: bytes, target: str, found: "Fragment") -> bool:
     if not own.diff:
         components.caption(ALIKE)
         return True
-    safe = words.one_line(name, limit=80)
+    safe = safe_name(name)
     files = (
         ("Download the merged config", own.text, safe, ":material/download:", "primary"),
         ("Diff", f"{own.diff}\n", f"{safe}.diff", ":material/difference:", "secondary"),

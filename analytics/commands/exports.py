@@ -90,9 +90,10 @@ def _with_merged(files: dict[str, str], options: argparse.Namespace, own: Merged
     name = options.into.name
     if options.out is not None and (options.out / name).resolve() == options.into.resolve():
         raise InputError(f"--out must be another folder than that of {name}, so that your file stays.")
-    first = next(iter(files))
-    rest = {key: text for key, text in files.items() if key != first}
-    return {name: own.text, f"{name}.diff": f"{own.diff}\n", f"{name}.rollback": own.before, **rest}
+    found = {name: own.text, f"{name}.diff": f"{own.diff}\n", f"{name}.rollback": own.before}
+    fragment = next(iter(files))
+    # A config may have the name of a file of ours: the user's goes first.
+    return found | {key: text for key, text in files.items() if key not in (fragment, *found)}
 
 
 def _written(folder: Path, files: Mapping[str, str]) -> str:

@@ -13,6 +13,11 @@ MARK = "x-unsupported"
 """Key of a category that is exported although no verdict supports it."""
 WITHOUT_SUPPORT = "exported without support"
 """The same where a mark is words, such as a comment."""
+ASKED_FIRST = (
+    "The confidence is of an answer that the fast model gave: ask it first, send its confidence, and take "
+    "that answer where the route is the fast model's instead of asking again."
+)
+"""Note for thresholds that are compared after the fast answer, where the caller sends the confidence."""
 FAST, STRONG = "fast-model", "reasoning-model"
 """Names of the two models where the thresholds file names none."""
 

@@ -13,6 +13,8 @@ from analytics.policy import PolicyKind
 from analytics.policy_checks import NOTHING_APPLIED, Problems
 
 MODULE = "tiertune_classifier.py"
+MAX_MODULE = 256 * 1024
+"""Characters of it, as many as a thresholds file may have bytes; parsing takes seconds beyond."""
 _OURS = "tiertune_classifier.classifier"
 _SCORES = {"capability": "p_solve", "heuristic_v2": "heuristic_v2_forecast"}
 _Plugged = tuple[str, str, list[str]]
@@ -180,7 +182,7 @@ def rules_of(module: str) -> Table:
         SchemaError: It is no such module.
     """
     try:
-        return _tables(ast.parse(module))
+        return _tables(ast.parse(module if len(module) <= MAX_MODULE else ""))
     except (SyntaxError, ValueError, KeyError, TypeError, RecursionError, MemoryError):
         raise SchemaError(
             f"{MODULE} is needed as tiertune wrote it, with the tables RULES and DEFAULT, and this is not. "

@@ -2,14 +2,15 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import yaml
 
 from analytics.experiments import saying
 from analytics.export import gateways
-from analytics.export.fragment import Fragment, RefusedError, Rules, commented, rules
+from analytics.export.fragment import ASKED_FIRST, Fragment, RefusedError, Rules, commented, rules
 from analytics.export.litellm import ESCALATED, KEPT, PUBLIC, TAGGED, marker, pair_tags
 from analytics.export.plain import as_python
 from analytics.export.rollout import EXPERIMENT, NEW, TODAY, Rollout, Step, shown
@@ -90,10 +91,16 @@ def rollout_files(
             f"A rollout is written for {' and '.join(TARGETS)}, not for {target}. Use flagd beside it."
         )
     if target == "flagd":
-        return {step.number: flagd(step, policy) for step in found.steps}, plan_text(found, target)
-    old = today or ThresholdPolicy(policy.policy_kind, Default("strong_only"))
-    steps = {step.number: litellm(step, policy, old, deployments or {}) for step in found.steps}
-    return steps, plan_text(found, target)
+        steps = {step.number: flagd(step, policy) for step in found.steps}
+    else:
+        old = today or ThresholdPolicy(policy.policy_kind, Default("strong_only"))
+        steps = {step.number: litellm(step, policy, old, deployments or {}) for step in found.steps}
+    if policy.policy_kind == "cascade":
+        steps = {
+            number: replace(fragment, notes=(ASKED_FIRST, *fragment.notes))
+            for number, fragment in steps.items()
+        }
+    return steps, plan_text(found, steps[1].notes)
 
 
 def flagd(step: Step, policy: ThresholdPolicy) -> Fragment:
@@ -208,8 +215,13 @@ def _percent(step: Step) -> int:
     return round(WHOLE * step.fraction)
 
 
-def plan_text(found: Rollout, target: str) -> str:
-    """The plan in Markdown, for whoever carries it out."""
+def plan_text(found: Rollout, notes: Sequence[str]) -> str:
+    """The plan in Markdown, for whoever carries it out.
+
+    Args:
+        found: The plan.
+        notes: What holds for every step's files.
+    """
     whole = f", about {saying.days(found.days)} in all" if found.days is not None else ""
     lead = f"{len(found.steps)} steps{whole}; no step may cost its categories more than "
     lead += f"{saying.size('accuracy', found.margin)} of accuracy."
@@ -234,7 +246,7 @@ def plan_text(found: Rollout, target: str) -> str:
     rows = [[str(step.number), _said(step), f"step-{step.number}/"] for step in found.steps]
     sections = [
         Section("Order", order),
-        Section("Steps", [Table(["Step", "who follows the new thresholds", "file"], rows), *_notes(target)]),
+        Section("Steps", [Table(["Step", "who follows the new thresholds", "file"], rows), *notes]),
     ]
     for step in found.steps:
         parts: list[str | Table] = [step.gate.sentence]
@@ -248,10 +260,6 @@ def plan_text(found: Rollout, target: str) -> str:
         )
     )
     return markdown("Rollout", lead, sections)
-
-
-def _notes(target: str) -> tuple[str, ...]:
-    return FLAGD_NOTES if target == "flagd" else LITELLM_NOTES
 
 
 def _said(step: Step) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from analytics import expiry
 from analytics.export import gateways, golden, litellm, own_scores, plain
-from analytics.export.fragment import Fragment, Rules, handed_out, refused, rules
+from analytics.export.fragment import ASKED_FIRST, Fragment, Rules, handed_out, refused, rules
 from analytics.policy import ThresholdPolicy
 
 
@@ -55,10 +55,6 @@ TARGETS: dict[str, Target] = {
 
 
 ASKED_AFTER = ("litellm-plugin", "portkey", "flagd", "python")
-ASKED_FIRST = (
-    "The confidence is of an answer that the fast model gave: ask it first, send its confidence, and take "
-    "that answer where the route is the fast model's instead of asking again."
-)
 
 
 def exported(policy: ThresholdPolicy, target: str, *, include_unsupported: bool = False) -> Fragment:

@@ -17,6 +17,7 @@ from analytics.logs.meaning.mapping import Answers
 from analytics.logs.store import Store
 from analytics.policy import CategoryPolicy, Default, ThresholdPolicy
 from dashboard import rollout_parts
+from dashboard.archive import safe_name
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 PAIR = {"fast_model": "fast", "strong_model": "strong"}
@@ -115,3 +116,17 @@ def test_the_table_of_a_rollout_has_a_row_per_step() -> None:
     assert [text.replace("\u00a0", " ") for text in frame["loss"].to_list()] == [
         "8.0 points", "4.0 points", "2.0 points", rollout_parts.LAST,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("config.yaml", "config.yaml"),
+        ("../../etc/x y.yaml", "x-y.yaml"),
+        ("C:\\a\\b.json", "b.json"),
+        ("..", "config"),
+        ("", "config"),
+    ],
+)
+def test_a_name_cannot_leave_its_folder(name: str, safe: str) -> None:
+    assert safe_name(name) == safe

@@ -247,15 +247,17 @@ def test_merged_configs_route_as_the_policy_in_litellm(tmp_path: Path) -> None:
         for confidence in (0.79, 0.8, 0.95)
     ]
     (tmp_path / "cases.json").write_text(json.dumps(cases), encoding="utf-8")
-    for target in ("litellm-plugin", "litellm-heuristic"):
+    # The judge of the capability target says .85 of everything.
+    forecast = {"crux": "x", "primary_rule": "SUP-1", "capability_boundary": "supported", "p_solve": 0.85}
+    judged = LITELLM.replace("mock_response: judge", f"mock_response: {json.dumps(json.dumps(forecast))}")
+    for target in ("litellm-plugin", "litellm-heuristic", "litellm-capability"):
         folder = tmp_path / target
         folder.mkdir()
         fragment = exported(policy(target), target)
         for name, text in fragment.files.items():
             (folder / name).write_text(text, encoding="utf-8")
-        (folder / "config.yaml").write_text(
-            put(target, put(target, LITELLM, 0.1).text).text, encoding="utf-8"
-        )
+        text = put(target, put(target, judged, 0.1).text).text
+        (folder / "config.yaml").write_text(text, encoding="utf-8")
     ran = subprocess.run(
         [sys.executable, str(PROGRAM), str(tmp_path), str(tmp_path / "cases.json")],
         capture_output=True, text=True, timeout=200, check=False, cwd=tmp_path,
@@ -263,7 +265,11 @@ def test_merged_configs_route_as_the_policy_in_litellm(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr[-3000:]
     answered = json.loads(ran.stdout.splitlines()[-1])
     wanted = ["deep", "swift", "swift", "deep", "swift", "swift", "deep", "deep", "deep"]
-    assert answered == {"litellm-plugin": wanted, "litellm-heuristic": wanted}
+    assert answered == {
+        "litellm-plugin": wanted,
+        "litellm-heuristic": wanted,
+        "litellm-capability": ["swift"] * 6 + ["deep"] * 3,
+    }
 
 
 LAUGHS = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nmodel_list: []\n"

@@ -192,7 +192,7 @@ def test_litellm_draws_what_is_routed_differently_by_weight(tmp_path: Path) -> N
     later = merged(whole, "litellm-plugin", fragments[number + 1]).text
     assert later == merged(text, "litellm-plugin", fragments[number + 1]).text
     (tmp_path / "config.yaml").write_text(whole, encoding="utf-8")
-    times = 800
+    times = 400
     cases = [
         {"category": "law", "confidence": 0.7, "times": times},  # today kept, newly escalated
         {"category": "law", "confidence": 0.9, "times": 30},  # both keep
@@ -209,7 +209,7 @@ def test_litellm_draws_what_is_routed_differently_by_weight(tmp_path: Path) -> N
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr[-3000:]
     counts = json.loads(ran.stdout.splitlines()[-1])
-    assert abs(counts[0]["deep"] - 200) < 4 * math.sqrt(800 * 0.25 * 0.75)
+    assert abs(counts[0]["deep"] - 100) < 4 * math.sqrt(400 * 0.25 * 0.75)
     assert counts[0]["swift"] == times - counts[0]["deep"]
     assert counts[1:] == [{"swift": 30}, {"deep": 30}, {"deep": 30}, {"swift": 30}, {"deep": 30}]
 
