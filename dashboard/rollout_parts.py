@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dashboard.router_config import Own
 
 TARGETS = ("flagd", "litellm-plugin")
-LAST = "no other arm is left"
+LAST, NOTHING = "no other arm is left", "-"
 STEPS_READ = (
     "Load the requests of a step on the Logs page; its experiment is then on the Experiments page. Go on "
     "once the interval for accuracy rules out the loss in the table and the sample ratio passes."
@@ -95,8 +95,8 @@ def _draw(
             "share": components.share_column("New thresholds", 130),
             "categories": components.text_column("of the requests in", 300),
             "loss": components.text_column("Then rule out a loss of", 170, right=True),
-            "requests": components.number_column("Graded requests", 130),
-            "days": components.number_column("Days", 80),
+            "requests": components.text_column("Graded requests", 130, right=True),
+            "days": components.text_column("Days", 90, right=True),
         },
         key="rollout-steps",
         alt="Steps of the rollout, with what must be ruled out before the next one.",
@@ -151,7 +151,7 @@ def _sentence(found: "Rollout", *, known_today: bool) -> str:
 
 
 def frame(found: "Rollout") -> pl.DataFrame:
-    """``step, share, categories, loss, requests, days`` of each step; share from 0 to 1, loss in words."""
+    """``step, share, categories, loss, requests, days`` of each step; as a page has them."""
     from analytics.experiments import saying  # noqa: PLC0415 - as above
     from analytics.export.rollout import shown  # noqa: PLC0415
 
@@ -161,8 +161,10 @@ def frame(found: "Rollout") -> pl.DataFrame:
             "share": step.fraction,
             "categories": shown(step.categories),
             "loss": LAST if step.gate.loss is None else saying.size("accuracy", step.gate.loss),
-            "requests": step.gate.requests,
-            "days": None if step.gate.days is None else math.ceil(step.gate.days),
+            "requests": NOTHING if step.gate.loss is None else words.count(step.gate.requests),
+            "days": NOTHING
+            if step.gate.loss is None
+            else words.count(None if step.gate.days is None else math.ceil(step.gate.days)),
         }
         for step in found.steps
     ]
@@ -170,6 +172,6 @@ def frame(found: "Rollout") -> pl.DataFrame:
 
 
 FRAME: dict[str, Any] = {
-    "step": pl.Int64, "share": pl.Float64, "categories": pl.String, "loss": pl.String, "requests": pl.Int64,
-    "days": pl.Int64,
+    "step": pl.Int64, "share": pl.Float64, "categories": pl.String, "loss": pl.String, "requests": pl.String,
+    "days": pl.String,
 }  # fmt: skip

@@ -48,14 +48,17 @@ def own_config(target: str, found: "Fragment", tuning: "Tuning", handed: "Thresh
         return None
     components.section("Your router's config today")
     plugin = target == PLUGIN
-    uploads = st.file_uploader(
-        "Your router's config, and tiertune_classifier.py beside it" if plugin else "Your router's config",
+    given = st.file_uploader(
+        "The file that it reads, and tiertune_classifier.py beside it"
+        if plugin
+        else "The file that it reads",
         type=[*TYPES[form], *(["py"] if plugin else [])],
-        accept_multiple_files=True,
+        accept_multiple_files=plugin,
         key=f"own-{target}",
         max_upload_size=1,
         help="It is read strictly, nothing in it is run, and it is not kept.",
     )
+    uploads = given if isinstance(given, list) else [] if given is None else [given]
     configs = [upload for upload in uploads if not upload.name.endswith(".py")]
     if not configs:
         components.caption("Upload it to get it back with these thresholds in it, and to see what changes.")

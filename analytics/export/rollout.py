@@ -304,6 +304,9 @@ def _gate(
     if not dated:
         return Gate(f"{sentence} That takes {count}.", loss, entry.requests, None, command)
     sentence += f" That takes {count}, {saying.days(entry.days)} at this log's traffic."
+    if entry.days > entry.within and entry.detectable is not None:
+        reach = saying.size("accuracy", entry.detectable)
+        sentence += f" In {saying.days(entry.within)} it could rule out a loss of {reach}."
     return Gate(sentence, loss, entry.requests, entry.days, command)
 
 

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,11 @@ def test_days_follow_from_the_traffic() -> None:
     traffic = stated(POLICY)
     found = plan(traffic=traffic, margin=0.02)
     assert found.steps[0].gate.days == pytest.approx(2324.9 / 2000, rel=1e-4)
+    assert "could rule out" not in found.steps[0].gate.sentence
+    # A hundredth of the traffic: 116 days. In 28 days n = 560: 2.8016 x sqrt(.09005 x 21.0526 / 560) = .163.
+    slow = plan(traffic=replace(stated(POLICY), days=100.0), margin=0.02)
+    said = slow.steps[0].gate.sentence.replace("\u00a0", " ")
+    assert "117 days at this log's traffic. In 28 days it could rule out a loss of 16.3 points." in said
     assert found.days == pytest.approx(
         sum(step.gate.days or 0 for step in found.steps if step.gate.days is not None)
     )
