@@ -11,7 +11,10 @@ from dashboard import components, experiments_data, reasons, state, words
 from dashboard.archive import safe_name, zipped
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from analytics.experiments.design import Baseline
+    from analytics.export.fragment import Fragment
     from analytics.export.rollout import Rollout
     from analytics.policy import ThresholdPolicy
     from dashboard.router_config import Own
@@ -69,10 +72,9 @@ def _margin(policy: "ThresholdPolicy") -> float:
 def _draw(
     policy: "ThresholdPolicy", target: str, own: "Own | None", *, critical: list[str], margin: float
 ) -> None:
-    from analytics.export.merge import merged  # noqa: PLC0415 - only while the box is open
-    from analytics.export.own_config import own_config  # noqa: PLC0415
+    from analytics.export.own_config import own_config  # noqa: PLC0415 - only while the box is open
     from analytics.export.rollout import rollout  # noqa: PLC0415
-    from analytics.export.rollout_files import PLAN, own_deployments, rollout_files  # noqa: PLC0415
+    from analytics.export.rollout_files import own_deployments, rollout_files  # noqa: PLC0415
 
     today = _today(own)
     traffic = _traffic(policy, today)
@@ -80,13 +82,6 @@ def _draw(
     litellm = own is not None and target.startswith("litellm")
     known = own_deployments(own_config(own.content, "yaml").data) if own is not None and litellm else None
     fragments, plan = rollout_files(found, policy, target, today=today, deployments=known)
-    files = {PLAN: plan}
-    for number, fragment in fragments.items():
-        texts = dict(fragment.files)
-        if own is not None:
-            del texts[next(iter(fragment.files))]
-            texts[safe_name(own.name)] = merged(own.content, target, fragment).text
-        files |= {f"step-{number}/{name}": text for name, text in texts.items()}
     st.markdown(_sentence(found, known_today=today is not None))
     components.table(
         frame(found),
@@ -107,7 +102,7 @@ def _draw(
         st.markdown(f"- {words.plain(note, limit=300)}")
     st.download_button(
         "Download all steps and the plan",
-        data=lambda: zipped(files),
+        data=lambda: zipped(_files(fragments, plan, target, own)),
         file_name=f"tiertune-rollout-{target}.zip",
         mime="application/zip",
         key="rollout-files",
@@ -115,6 +110,21 @@ def _draw(
         icon=":material/download:",
     )
     st.code(plan, language="markdown", height=360)
+
+
+def _files(fragments: "Mapping[int, Fragment]", plan: str, target: str, own: "Own | None") -> dict[str, str]:
+    """The plan and the files of every step, merged into the user's config where there is one."""
+    from analytics.export.merge import merged  # noqa: PLC0415 - for a click
+    from analytics.export.rollout_files import PLAN  # noqa: PLC0415
+
+    files = {PLAN: plan}
+    for number, fragment in fragments.items():
+        texts = dict(fragment.files)
+        if own is not None:
+            del texts[next(iter(fragment.files))]
+            texts[safe_name(own.name)] = merged(own.content, target, fragment).text
+        files |= {f"step-{number}/{name}": text for name, text in texts.items()}
+    return files
 
 
 def _today(own: "Own | None") -> "ThresholdPolicy | None":

@@ -76,7 +76,8 @@ def own_config(target: str, found: "Fragment", tuning: "Tuning", handed: "Thresh
 def _merged(name: str, content: bytes, target: str, found: "Fragment") -> bool:
     """Draw the merged config; False where the file cannot be merged into."""
     try:
-        own = merge.merged(content, target, found)
+        with st.spinner("Merging", show_time=True):
+            own = merge.merged(content, target, found)
     except SchemaError as error:
         export_parts.not_used(error)
         return False

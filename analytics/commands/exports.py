@@ -76,7 +76,7 @@ def _rollout(options: argparse.Namespace, policy: ThresholdPolicy) -> Outcome:
 def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+            return stream.read(max(MAX_BYTES.values()) + 1)
     except (OSError, ValueError):
         raise InputError(f"{path.name} cannot be read. --into takes the config of your router.") from None
 

@@ -98,22 +98,24 @@ def _members(
         indent = None  # a line for each, as those that are there
     if isinstance(after, dict):
         for key, value in after.items():
-            part = node.parts.get(key)
-            if part is None:
-                name = json.dumps(key, ensure_ascii=as_ascii)
-                found.append(f"{name}: {_written(value, indent, as_ascii=as_ascii)}")
-            else:
+            if key in node.parts:
+                part = node.parts[key]
                 head = text[node.heads[key] : part.start]
                 found.append(head + _changed(text, part, value, as_ascii=as_ascii))
+            else:
+                name = json.dumps(key, ensure_ascii=as_ascii)
+                found.append(f"{name}: {_written(value, indent, as_ascii=as_ascii)}")
         return found
-    left = list(node.parts.values())
+    left: dict[str, list[_Node]] = {}
+    for part in node.parts.values():
+        left.setdefault(json.dumps(part.data), []).append(part)
     for value in after:
-        part = next((item for item in left if _same(item.data, value)), None)
-        if part is None:
-            found.append(_written(value, indent, as_ascii=as_ascii))
-        else:
-            left.remove(part)
+        alike = left.get(json.dumps(value))
+        if alike:
+            part = alike.pop(0)
             found.append(text[part.start : part.end])
+        else:
+            found.append(_written(value, indent, as_ascii=as_ascii))
     return found
 
 

@@ -6,6 +6,7 @@ requests already moved, so that at the next share the wave as a whole loses no m
 share f a loss d of those moved costs the wave f d, so the gate before f asks for d < margin / f.
 """
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -137,10 +138,15 @@ def rollout(
 
     Raises:
         RefusedError: Nothing would change.
-        SchemaError: A critical category is none of the policy's, or the shares do not rise to 1.
+        SchemaError: A critical category is none of the policy's, the shares do not rise to 1 in whole
+            percents, or the margin is not above 0.
     """
-    if list(fractions) != sorted(set(fractions)) or not fractions or fractions[0] <= 0 or fractions[-1] != 1:
-        raise SchemaError("The shares of a rollout must rise to 1, such as 0.05, 0.25, 0.5, 1.")
+    whole = all(math.isclose(100 * share, round(100 * share)) for share in fractions)
+    rising = list(fractions) == sorted(set(fractions)) and len(fractions) > 0
+    if not (whole and rising and fractions[0] > 0 and fractions[-1] == 1):
+        raise SchemaError("The shares of a rollout must rise to 1 in whole percents: 0.05, 0.25, 0.5, 1.")
+    if margin is not None and margin <= 0:
+        raise SchemaError("The margin of a rollout must be above 0, such as 0.02 for two points.")
     unknown = [name for name in critical if name not in policy.categories]
     if unknown:
         names = ", ".join(one_line(name) for name in policy.categories) or "none"

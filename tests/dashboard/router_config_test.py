@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 import data
 from analytics.export.merge import merged
 from analytics.export.rollout import rollout
+from analytics.export.rollout_files import rollout_files
 from analytics.export.targets import exported
 from analytics.logs import intake
 from analytics.logs.meaning.mapping import Answers
@@ -18,6 +19,7 @@ from analytics.logs.store import Store
 from analytics.policy import CategoryPolicy, Default, ThresholdPolicy
 from dashboard import rollout_parts
 from dashboard.archive import safe_name
+from dashboard.router_config import Own
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 PAIR = {"fast_model": "fast", "strong_model": "strong"}
@@ -130,3 +132,16 @@ def test_the_table_of_a_rollout_has_a_row_per_step() -> None:
 )
 def test_a_name_cannot_leave_its_folder(name: str, safe: str) -> None:
     assert safe_name(name) == safe
+
+
+def test_the_archive_of_a_rollout_has_the_users_config_at_every_step() -> None:
+    found = rollout(TODAY)
+    fragments, plan = rollout_files(found, TODAY, "litellm-plugin")
+    own = Own("../my proxy.yaml", OWN.encode(), None)
+    files = rollout_parts._files(fragments, plan, "litellm-plugin", own)
+    assert sorted(name for name in files if name.startswith("step-1/")) == [
+        "step-1/my-proxy.yaml", "step-1/tiertune_rollout.py",
+    ]  # fmt: skip
+    assert files["step-1/my-proxy.yaml"].startswith(OWN)
+    assert files["rollout.md"] == plan
+    assert len(files) == 1 + 2 * len(found.steps)

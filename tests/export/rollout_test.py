@@ -114,10 +114,15 @@ def test_what_both_policies_route_alike_is_not_rolled_out() -> None:
         rollout(POLICY, today=POLICY)
 
 
-@pytest.mark.parametrize("shares", [[], [0.5], [0.5, 0.25, 1], [0, 1], [0.5, 0.5, 1]])
+@pytest.mark.parametrize("shares", [[], [0.5], [0.5, 0.25, 1], [0, 1], [0.5, 0.5, 1], [0.001, 1]])
 def test_shares_that_do_not_rise_to_all_are_refused(shares: list[float]) -> None:
     with pytest.raises(SchemaError, match="must rise to 1"):
         rollout(POLICY, fractions=shares)
+
+
+def test_a_margin_of_nothing_is_refused() -> None:
+    with pytest.raises(SchemaError, match="above 0"):
+        rollout(POLICY, margin=0.0)
 
 
 def test_a_critical_category_that_is_none_is_refused() -> None:
