@@ -293,10 +293,15 @@ def _gate(
     """The gate from one share to the next."""
     loss = min(margin / after, MOST_LOSS)
     size = saying.size("accuracy", loss)
-    command = (
-        f"tiertune compare LOG --experiment {EXPERIMENT}-{number} --control {TODAY} --treatment {NEW} "
-        f"--split {NEW}={100 * share:g},{TODAY}={100 - 100 * share:g} --margin {loss:g}"
+    words = (
+        "tiertune compare LOG",
+        f"--experiment {EXPERIMENT}-{number}",
+        f"--control {TODAY}",
+        f"--treatment {NEW}",
+        f"--split {NEW}={100 * share:g},{TODAY}={100 - 100 * share:g}",
+        f"--margin {loss:g}",
     )
+    command = " ".join(words)
     sentence = (
         f"The low end of the interval for accuracy must be above {saying.MINUS}{size}, and the sample ratio "
         f"must pass: then at {saying.percent(after, digits=0)} these categories lose less than "
