@@ -142,6 +142,7 @@ FLAGD_NOTES = (
 LITELLM_NOTES = (
     "Only requests that old and new thresholds route differently are drawn, each anew: a user may get both.",
     "Log arm new where the deployment's model_info.id ends in -new, today where it ends in -today.",
+    "The effect is that on requests routed differently, so a gate asks for more than it would of all.",
 )
 
 
