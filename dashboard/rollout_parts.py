@@ -150,7 +150,7 @@ def _sentence(found: "Rollout", *, known_today: bool) -> str:
     """The plan in one sentence."""
     from analytics.experiments import saying  # noqa: PLC0415 - as above
 
-    length = "" if found.days is None else f", about {saying.days(found.days)} in all"
+    length = "" if found.days is None else f", {saying.days(found.days)} in all"
     against = (
         "" if known_today else " Today's thresholds are not known: every request counts as strong today."
     )

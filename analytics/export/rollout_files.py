@@ -223,7 +223,7 @@ def plan_text(found: Rollout, notes: Sequence[str]) -> str:
         found: The plan.
         notes: What holds for every step's files.
     """
-    whole = f", about {saying.days(found.days)} in all" if found.days is not None else ""
+    whole = f", {saying.days(found.days)} in all" if found.days is not None else ""
     lead = f"{len(found.steps)} steps{whole}; no step may cost its categories more than "
     lead += f"{saying.size('accuracy', found.margin)} of accuracy."
     risks = [
