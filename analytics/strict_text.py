@@ -65,12 +65,14 @@ class _Open:
     lines: dict[str, int] = field(default_factory=dict)
 
 
-def plain_data(text: str, *, file_format: Format | None = None) -> Parsed:
+def plain_data(text: str, *, file_format: Format | None = None, noted: list[str] | None = None) -> Parsed:
     """The data that ``text`` holds.
 
     Args:
         text: YAML or JSON.
         file_format: None tries JSON where the text begins with a brace, else YAML.
+        noted: Takes what is said of aliases, anchors and tags, with their lines, instead of an error at the
+            first of them; a value that is an alias then reads as null, one with a tag as if it had none.
 
     Raises:
         SchemaError: The text is neither, or uses what is not allowed here: aliases, tags, several
@@ -80,15 +82,15 @@ def plain_data(text: str, *, file_format: Format | None = None) -> Parsed:
     if file_format == "json" or (file_format is None and text.lstrip().startswith("{")):
         parsed = _json(text, required=file_format == "json")
     if parsed is None:
-        parsed = _yaml(text)
+        parsed = _yaml(text, noted)
     refuse_half_characters(parsed.data)
     return parsed
 
 
-def _yaml(text: str) -> Parsed:
+def _yaml(text: str, noted: list[str] | None) -> Parsed:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return _built(yaml.parse(text, Loader=loader))
+        return _built(yaml.parse(text, Loader=loader), noted)
     except yaml.MarkedYAMLError as error:
         where = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise SchemaError(f"Not valid YAML{where}.") from None
@@ -98,12 +100,15 @@ def _yaml(text: str) -> Parsed:
         raise SchemaError("Not valid YAML.") from None
 
 
-def _built(events: Iterable[yaml.Event]) -> Parsed:
+def _built(events: Iterable[yaml.Event], noted: list[str] | None) -> Parsed:
     """The data that a stream of YAML events describes, without recursion."""
     stack: list[_Open] = [_Open([], ())]
     duplicates: list[Duplicate] = []
     for event in events:
-        _refuse_event(event)
+        if noted is None:
+            _refuse_event(event)
+        else:
+            _note_event(event, noted)
         if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             parent = stack[-1]
             if isinstance(parent.container, dict) and parent.key is None:
@@ -114,20 +119,26 @@ def _built(events: Iterable[yaml.Event]) -> Parsed:
             stack.append(_Open(container, _inner_path(parent)))
         elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
             _deliver(stack[-2], stack.pop().container)
-        elif isinstance(event, yaml.ScalarEvent):
-            top = stack[-1]
-            if isinstance(top.container, dict) and top.key is None:
-                top.key = event.value
-                first = top.lines.setdefault(event.value, _line(event))
-                if event.value in top.container:
-                    lines = (first, _line(event))
-                    duplicates.append(Duplicate(top.path, event.value, lines))
-            else:
-                _deliver(top, _scalar(event.value) if event.implicit[0] else event.value)
+        elif isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
+            _take(event, stack[-1], duplicates)
     documents = stack[0].container
     if len(documents) != 1:
         raise SchemaError("The file is empty." if not documents else "The file holds several documents.")
     return Parsed(next(iter(documents)), duplicates)
+
+
+def _take(event: yaml.ScalarEvent | yaml.AliasEvent, top: _Open, duplicates: list[Duplicate]) -> None:
+    """A scalar as the next key or value of what is open."""
+    if isinstance(top.container, dict) and top.key is None:
+        key = f"*{event.anchor}" if isinstance(event, yaml.AliasEvent) else event.value
+        top.key = key
+        first = top.lines.setdefault(key, _line(event))
+        if key in top.container:
+            duplicates.append(Duplicate(top.path, key, (first, _line(event))))
+    elif isinstance(event, yaml.ScalarEvent):
+        _deliver(top, _scalar(event.value) if event.implicit[0] else event.value)
+    else:
+        _deliver(top, None)
 
 
 def _line(event: yaml.Event) -> int:
@@ -143,8 +154,21 @@ def _refuse_event(event: yaml.Event) -> None:
         raise SchemaError("YAML aliases are not allowed.")
     tag = getattr(event, "tag", None)
     if tag:
-        short = "/".join(tag.replace("tag:yaml.org,2002:", "!!").split("/")[:2])
-        raise SchemaError(f"Not a thresholds file: tag {short[:60]} is not allowed.")
+        raise SchemaError(f"Not a thresholds file: tag {_short(tag)} is not allowed.")
+
+
+def _note_event(event: yaml.Event, noted: list[str]) -> None:
+    tag, anchor = getattr(event, "tag", None), getattr(event, "anchor", None)
+    if isinstance(event, yaml.AliasEvent):
+        noted.append(f"line {_line(event)} has the alias *{str(anchor)[:40]}")
+    elif anchor:
+        noted.append(f"line {_line(event)} has the anchor &{anchor[:40]}")
+    if tag:
+        noted.append(f"line {_line(event)} has the tag {_short(tag)}")
+
+
+def _short(tag: str) -> str:
+    return "/".join(tag.replace("tag:yaml.org,2002:", "!!").split("/")[:2])[:60]
 
 
 def _deliver(parent: _Open, value: Any) -> None:

@@ -15,8 +15,15 @@ if TYPE_CHECKING:
     from analytics.tuning.log import Selection
 
 
-def effect(tuning: "Tuning", current: "ThresholdPolicy") -> None:
-    """The new policy against an uploaded one: routes, accuracy, cost, latency; and the way back."""
+def effect(tuning: "Tuning", current: "ThresholdPolicy", *, key: str = "against", back: bool = True) -> None:
+    """The new policy against an uploaded one: routes, accuracy, cost, latency; and the way back.
+
+    Args:
+        tuning: The new policy with its evidence.
+        current: The one in force.
+        key: Begins the keys of the buttons.
+        back: Whether the rules in force are offered as a file of their own.
+    """
     found = _change(state.selection(), tuning, current)
     against = found.differences[None]
     before, after = found.before.overall, found.after.overall
@@ -44,16 +51,17 @@ def effect(tuning: "Tuning", current: "ThresholdPolicy") -> None:
         f"Both files on {tuning.rows.reported_on} of this log. Keep today's file to go back to."
     )
     with st.container(horizontal=True, gap="small"):
-        st.download_button(
-            "Today's rules, to roll back",
-            data=lambda: policy_file.dumps(current).encode(),
-            file_name="rollback.yaml",
-            mime="application/yaml",
-            key="rollback",
-            on_click="ignore",
-            icon=":material/undo:",
-        )
-        _sheet_buttons(tuning, current, key="against")
+        if back:
+            st.download_button(
+                "Today's rules, to roll back",
+                data=lambda: policy_file.dumps(current).encode(),
+                file_name="rollback.yaml",
+                mime="application/yaml",
+                key="rollback",
+                on_click="ignore",
+                icon=":material/undo:",
+            )
+        _sheet_buttons(tuning, current, key=key)
 
 
 def evidence_downloads(tuning: "Tuning") -> None:

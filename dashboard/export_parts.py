@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import streamlit as st
 
-from analytics import policy_file
+from analytics import expiry, policy_file
 from analytics.errors import SchemaError
 from analytics.policy import CategoryPolicy, Default, ThresholdPolicy
 from dashboard import components, words
@@ -16,8 +16,14 @@ from dashboard import components, words
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from analytics.tuning.goals import Tuning
+
 FILE = "thresholds"
 AS_DEFAULT = "as default"
+NEVER = "never"
+EXPIRIES = {
+    NEVER: "No date", "30d": "In 30 days", "90d": "In 90 days", "180d": "In 180 days", "365d": "In a year",
+}  # fmt: skip
 MIME = {"yaml": "application/yaml", "json": "application/json"}
 CHANGES = {"new": "New", "changed": "Changed", "gone": "Gone", "same": "Same"}
 CHIPS = {"New": "#2563A833", "Changed": "#C2570C33", "Gone": "#AD1F1F33", "Same": "#7A819033"}
@@ -78,14 +84,39 @@ def uploaded_policy() -> ThresholdPolicy | None:
     if upload is None:
         return None
     try:
-        return policy_file.loads(upload.getvalue(), format="json" if upload.name.endswith(".json") else None)
+        found = policy_file.loads(upload.getvalue(), format="json" if upload.name.endswith(".json") else None)
     except SchemaError as error:
-        st.error("This file is not valid. Nothing of it is used.", icon=":material/error:")
-        st.text(str(error))
+        not_used(error)
         return None
+    late = expiry.warning(found)
+    if late is not None:
+        st.warning(words.plain(late, limit=300), icon=":material/event_busy:")
+    return found
 
 
-def comparison(old: ThresholdPolicy, new: ThresholdPolicy) -> None:
+def not_used(error: SchemaError) -> None:
+    """Why a file that the user gave is not used."""
+    st.error("This file is not valid. Nothing of it is used.", icon=":material/error:")
+    st.text(str(error))
+
+
+def with_expiry(tuning: "Tuning") -> "Tuning":
+    """The tuning with the date that the user sets for its policy."""
+    days = st.selectbox(
+        "Tune again",
+        list(EXPIRIES),
+        format_func=EXPIRIES.__getitem__,
+        key="expires",
+        bind="query-params",
+        width=220,
+        help="The date goes into every file. After it the router warns once and routes as before.",
+    )
+    if days == NEVER:
+        return tuning
+    return replace(tuning, policy=replace(tuning.policy, expires=expiry.moment(days)))
+
+
+def comparison(old: ThresholdPolicy, new: ThresholdPolicy, *, key: str = "changes") -> None:
     """Which rules change, as a table and as a diff of the two files' rules."""
     frame = changes(old, new)
     components.table(
@@ -96,7 +127,7 @@ def comparison(old: ThresholdPolicy, new: ThresholdPolicy) -> None:
             "before": components.text_column("Today", 270),
             "after": components.text_column("New", 270),
         },
-        key="changes",
+        key=key,
         alt="Rules of the uploaded file and of the new one, by category",
         file="thresholds-changes",
     )

@@ -1,17 +1,14 @@
 """The tab that turns the thresholds into a router's config, with its golden decisions."""
 
-import io
-import zipfile
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from dashboard import components, words
+from dashboard.archive import zipped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from analytics.policy import ThresholdPolicy
+    from analytics.tuning.goals import Tuning
 
 LANGUAGES = {"yaml": "yaml", "json": "json", "py": "python", "csv": None}
 GOLDEN_READ = (
@@ -20,10 +17,14 @@ GOLDEN_READ = (
 )
 
 
-def target_tab(policy: "ThresholdPolicy", *, include_unsupported: bool) -> None:
-    """Draw the picker and the fragment of the picked target, or why it cannot express the policy."""
-    from analytics.export.fragment import RefusedError  # noqa: PLC0415 - only while the tab is open
+def target_tab(tuning: "Tuning", *, include_unsupported: bool) -> None:
+    """Draw the picker and the fragment of the picked target, or why it cannot express the policy.
+
+    Below it what follows from the user's own config, and the rollout.
+    """
+    from analytics.export.fragment import RefusedError, handed_out  # noqa: PLC0415 - only while it is open
     from analytics.export.targets import TARGETS, exported  # noqa: PLC0415
+    from dashboard import rollout_parts, router_config  # noqa: PLC0415
 
     names = list(TARGETS)
     target = st.selectbox(
@@ -36,7 +37,7 @@ def target_tab(policy: "ThresholdPolicy", *, include_unsupported: bool) -> None:
     )
     components.caption(TARGETS[target].about)
     try:
-        found = exported(policy, target, include_unsupported=include_unsupported)
+        found = exported(tuning.policy, target, include_unsupported=include_unsupported)
     except RefusedError as error:
         components.finding("This router cannot run these thresholds", words.plain(str(error), limit=500))
         return
@@ -52,17 +53,12 @@ def target_tab(policy: "ThresholdPolicy", *, include_unsupported: bool) -> None:
         icon=":material/download:",
         type="primary",
     )
-    own = [name for name in found.files if not name.startswith(("golden", "tiertune_golden"))]
-    for name in own:
+    shown = [name for name in found.files if not name.startswith(("golden", "tiertune_golden"))]
+    for name in shown:
         st.caption(name)
         st.code(found.files[name], language=LANGUAGES[name.rpartition(".")[2]], height=360)
     components.caption(GOLDEN_READ)
-
-
-def zipped(files: "Mapping[str, str]") -> bytes:
-    """Files in one archive, the same bytes for the same content."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files.items():
-            archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), text)
-    return buffer.getvalue()
+    handed = handed_out(tuning.policy, include_unsupported=include_unsupported)
+    own = router_config.own_config(target, found, tuning, handed)
+    if target in rollout_parts.TARGETS:
+        rollout_parts.rollout_box(handed, target, own)

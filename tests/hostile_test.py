@@ -13,6 +13,8 @@ from google.protobuf.json_format import MessageToDict
 from hostile_texts import TEXTS
 from streamlit.testing.v1 import AppTest
 
+from analytics.export.targets import exported
+from analytics.policy import CategoryPolicy, Default, ThresholdPolicy
 from dashboard import words
 
 APP = Path(__file__).parent.parent / "dashboard" / "app.py"
@@ -149,6 +151,29 @@ def test_a_link_cannot_bring_markup_onto_a_page(page: str, name: str) -> None:
     app.switch_page(f"views/{page}.py").run()
     assert [item.value for item in app.exception] == []
     assert unescaped(app) == []
+
+
+@pytest.mark.usefixtures("hostile")
+@pytest.mark.parametrize("target", ["litellm-plugin", "portkey", "flagd"])
+def test_a_routers_config_and_a_rollout_bring_no_markup_onto_the_page(target: str) -> None:
+    rules = {name: CategoryPolicy("cascade", 0.5, fast_model=name, strong_model="x") for name in NAMES}
+    today = exported(ThresholdPolicy("cascade", Default("strong_only"), rules), target).files
+    config = next(iter(today.values()))
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app.query_params["dataset"], app.query_params["file"] = hostile_log.PAIRS, "For a router"
+    app.session_state["rollout"] = True
+    app.switch_page("views/export.py").run()
+    app.selectbox(key="target").set_value(target).run()
+    duplicates = json.dumps(dict.fromkeys(NAMES, 1))
+    for text in (config, duplicates[:-1] + "," + duplicates[1:]):
+        files = [("own.json" if text.startswith("{") else "own.yaml", text.encode(), "text/plain")]
+        if target == "litellm-plugin":
+            files = [("own.yaml", text.encode(), "text/plain")]
+            files.append(("tiertune_classifier.py", today["tiertune_classifier.py"].encode(), "text/plain"))
+        app.file_uploader(key=f"own-{target}").set_value(files).run()
+        assert [item.value for item in app.exception] == []
+        assert unescaped(app) == []
+        assert ("not valid" in " ".join(item.value for item in app.error)) == (text is not config)
 
 
 @pytest.mark.usefixtures("hostile")

@@ -2,11 +2,12 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from analytics import machine_output, policy_file
+from analytics import expiry, machine_output, policy_file
 from analytics.commands import flags, opening, writing
 from analytics.commands.outcome import (
     InputError,
@@ -18,6 +19,7 @@ from analytics.commands.outcome import (
     seconds,
     table,
 )
+from analytics.errors import SchemaError
 from analytics.estimate import LEVEL
 from analytics.export.change import change
 from analytics.export.evidence import evidence_sheet
@@ -66,6 +68,9 @@ def add_tune(commands: Any) -> None:
         choices=get_args(Holdout),
         default="hash",
         help="what divides the rows that pick from those that report: a hash of the user (default), or time",
+    )
+    parser.add_argument(
+        "--expires", metavar="DATE|DAYSd", help="when to tune again: 2027-02-22, or 90d from today"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the thresholds file, .yaml or .json")
     parser.add_argument(
@@ -116,6 +121,7 @@ def add_evaluate(commands: Any) -> None:
 def tuned(options: argparse.Namespace) -> Outcome:
     """The best policy by a goal; written to a file where ``--out`` says so."""
     goal = goal_of(options)
+    expires = None if options.expires is None else _moment(options.expires)
     if options.out is not None and options.out.suffix.lower() not in policy_file.SUFFIXES:
         raise InputError(f"--out ends in {', '.join(policy_file.SUFFIXES)}. Found: {options.out.name}.")
     sheet = SHEETS.get(options.evidence.suffix.lower()) if options.evidence is not None else None
@@ -124,6 +130,7 @@ def tuned(options: argparse.Namespace) -> Outcome:
     with opening.opened(options) as log:
         selection = opening.selected(log, log.read(holdout=options.holdout), options)
     tuning = tune(selection, goal)
+    tuning = replace(tuning, policy=replace(tuning.policy, expires=expires))
     text = f"{tuning.sentence}\n\n{_policy_table(tuning)}"
     if options.out is not None:
         form: Literal["json", "yaml"] = "json" if options.out.suffix.lower() == ".json" else "yaml"
@@ -172,11 +179,20 @@ def evaluated(options: argparse.Namespace) -> Outcome:
             f"Figures over all categories leave out what this log cannot tell: {', '.join(left_out)}."
         )
     notes += _other_kind(selection, policy)
+    late = expiry.warning(policy)
+    notes += [] if late is None else [late]
     points: list[tuple[str, Point | None]] = [("All categories", found.overall), *found.categories.items()]
     points += [(label, controls.get(name)) for name, label in CONTROLS.items()]
     text = f"On {count(found.overall.escalation_rate.n)} requests ({shown})\n\n{_points_table(points)}"
     document = machine_output.evaluate_document(found, controls, rows=rows)
     return Outcome(document, text, (*log.notes, *selection.notes, *notes))
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return expiry.moment(text)
+    except SchemaError as error:
+        raise InputError(f"--expires: {error}") from None
 
 
 def _certified(policy: ThresholdPolicy) -> bool:

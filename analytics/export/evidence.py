@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Literal
 
+from analytics import expiry
 from analytics.estimate import Estimate
 from analytics.experiments import saying
 from analytics.export.change import Change, rule_words
@@ -150,7 +151,7 @@ def _basis(tuning: Tuning, selection: Selection, made: datetime) -> Section:
             ["Confidence", f"{policy.confidence.source} ({policy.confidence.kind or 'unknown kind'})"]
         )
     if policy.expires is not None:
-        rows.append(["Tune again by", _day(policy.expires)])
+        rows.append(["Tune again by", f"{expiry.day(policy.expires)}; after it they route as before"])
     rows.append(["Made", f"{_day(made)} by tiertune {version('tiertune')}"])
     used = dict.fromkeys(rule.verdict for rule in policy.categories.values() if rule.verdict in VERDICTS)
     meant = [VERDICTS[str(name)] for name in used]

@@ -3,12 +3,21 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
+from analytics import expiry
 from analytics.errors import TiertuneError
 from analytics.policy import UNSUPPORTED, CategoryPolicy, Default, ThresholdPolicy
 
 MARK = "x-unsupported"
 """Key of a category that is exported although no verdict supports it."""
+WITHOUT_SUPPORT = "exported without support"
+"""The same where a mark is words, such as a comment."""
+ASKED_FIRST = (
+    "The confidence is of an answer that the fast model gave: ask it first, send its confidence, and take "
+    "that answer where the route is the fast model's instead of asking again."
+)
+"""Note for thresholds that are compared after the fast answer, where the caller sends the confidence."""
 FAST, STRONG = "fast-model", "reasoning-model"
 """Names of the two models where the thresholds file names none."""
 
@@ -125,6 +134,21 @@ def refused(policy: ThresholdPolicy) -> dict[str, CategoryPolicy]:
     return {name: rule for name, rule in policy.categories.items() if rule.verdict in UNSUPPORTED}
 
 
+def marked(policy: ThresholdPolicy) -> list[str]:
+    """Categories that are exported without support, in order."""
+    return [name for name, rule in policy.categories.items() if MARK in rule.extra]
+
+
+def facts(policy: ThresholdPolicy) -> dict[str, Any]:
+    """What a JSON target carries beside its rules: the marked categories and the expiry."""
+    found: dict[str, Any] = {}
+    if marked(policy):
+        found[MARK] = marked(policy)
+    if policy.expires is not None:
+        found["x-expires"] = policy.expires.isoformat().replace("+00:00", "Z")
+    return found
+
+
 def require_score(policy: ThresholdPolicy, target: str, names: tuple[str, ...], what: str) -> None:
     """Refuse a target that computes its own score unless the thresholds are about that score.
 
@@ -173,8 +197,11 @@ def _comments(policy: ThresholdPolicy) -> tuple[str, ...]:
         lines.append(f"Goal: {goal.name}" + (f", margin {goal.margin:g}" if goal.margin is not None else ""))
     if evidence is not None and evidence.log_sha256:
         lines.append(f"Log {evidence.log_sha256[:16]}, {evidence.requests or 0:,} requests")
+    if policy.expires is not None:
+        lines.append(f"Tune again by {expiry.day(policy.expires)}; after it they route as before.")
     for name, rule in policy.categories.items():
-        said = [str(rule.verdict)] if rule.verdict else []
+        said = [WITHOUT_SUPPORT] if MARK in rule.extra else []
+        said += [str(rule.verdict)] if rule.verdict else []
         said += [f"n {rule.n:,}"] if rule.n is not None else []
         if rule.accuracy is not None and rule.accuracy.value is not None:
             said.append(f"accuracy {rule.accuracy.value:.3f}")

@@ -5,6 +5,7 @@ tag ``default`` stands first, as a request without a known tag falls to the firs
 """
 
 import math
+import re
 from typing import Any
 
 import yaml
@@ -22,10 +23,13 @@ from analytics.export.fragment import (
 from analytics.export.plain import as_python
 
 PUBLIC = "smart"
+KEPT, ESCALATED = "tiertune-keeps", "tiertune-escalates"
+"""Names whose deployments a rollout draws by weight: what it newly keeps, and what it newly escalates."""
 TAG = "cat:"
 EPSILON = 2.0**-52
-_MARKER = "auto_router/complexity_router"
-_TAGGED = 'Send the category as a tag: metadata {"tags": ["cat:NAME"]}; leave enable_tag_filtering off.'
+_DRAWN = re.compile(rf"({KEPT}|{ESCALATED})(-[0-9]+)?")
+MARKER = "auto_router/complexity_router"
+TAGGED = 'Send the category as a tag: metadata {"tags": ["cat:NAME"]}; leave enable_tag_filtering off.'
 
 _PLUGIN = '''
 
@@ -121,20 +125,17 @@ def plugin(rules: Rules, *, public: str = PUBLIC) -> Fragment:
     module = as_python(rules).files["tiertune_route.py"] + _PLUGIN
     markers = []
     for place, (fast, strong) in enumerate(rules.pairs):
-        names = [
-            name for name, rule in rules.categories.items() if (rule.fast, rule.strong) == (fast, strong)
-        ]
-        tags = ["default"] if place == 0 else [f"{TAG}{name}" for name in names]
+        tags = pair_tags(rules, place)
         config = {
             "classifier_type": "custom",
             "classifier_plugin": "tiertune_classifier.classifier",
             "tiers": _tiers(fast, strong),
             "default_model": strong,
         }
-        markers.append(_marker(public, tags, config))
+        markers.append(marker(public, tags, config))
     notes = ["Send category and confidence in metadata; a missing confidence is left out or null."]
     if len(markers) > 1:
-        notes.append(_TAGGED)
+        notes.append(TAGGED)
     files = {"litellm.yaml": _yaml(rules, markers), "tiertune_classifier.py": module}
     beside = "Put tiertune_classifier.py beside the proxy's config."
     # After a cascade's own fast call LiteLLM sees half of a request; its caller logs the whole.
@@ -144,6 +145,14 @@ def plugin(rules: Rules, *, public: str = PUBLIC) -> Fragment:
             "Put both Python files beside the proxy's config and tiertune_logger.logger among its callbacks."
         )
     return Fragment(files, (*notes, beside))
+
+
+def pair_tags(rules: Rules, place: int) -> list[str]:
+    """The tags of a pair's marker: the first pair is the default's, others take their categories."""
+    if place == 0:
+        return ["default"]
+    pair = rules.pairs[place]
+    return [f"{TAG}{name}" for name, rule in rules.categories.items() if (rule.fast, rule.strong) == pair]
 
 
 def _logger(rules: Rules, public: str) -> str:
@@ -200,8 +209,8 @@ def capability(
             "tiers": _tiers(rule.fast, rule.strong),
             "default_model": rule.strong,
         }
-        markers.append(_marker(public, tags, config))
-    return Fragment({"litellm.yaml": _yaml(rules, markers)}, (_TAGGED,))
+        markers.append(marker(public, tags, config))
+    return Fragment({"litellm.yaml": _yaml(rules, markers)}, (TAGGED,))
 
 
 def heuristic(rules: Rules, *, public: str = PUBLIC) -> Fragment:
@@ -222,8 +231,21 @@ def heuristic(rules: Rules, *, public: str = PUBLIC) -> Fragment:
             "tiers": _tiers(rule.fast, rule.strong),
             "default_model": rule.strong,
         }
-        markers.append(_marker(public, tags, config))
-    return Fragment({"litellm.yaml": _yaml(rules, markers)}, (_TAGGED,))
+        markers.append(marker(public, tags, config))
+    return Fragment({"litellm.yaml": _yaml(rules, markers)}, (TAGGED,))
+
+
+def is_our_marker(entry: Any) -> bool:
+    """Whether an entry of ``model_list`` is one that these writers put there: by its name and its tags."""
+    if isinstance(entry, dict) and _DRAWN.fullmatch(str(entry.get("model_name"))):
+        return True
+    params = entry.get("litellm_params") if isinstance(entry, dict) else None
+    if not isinstance(params, dict) or entry.get("model_name") != PUBLIC or params.get("model") != MARKER:
+        return False
+    tags = params.get("tags")
+    return isinstance(tags, list) and all(
+        isinstance(tag, str) and (tag == "default" or tag.startswith(TAG)) for tag in tags
+    )
 
 
 def guarded(threshold: float) -> float:
@@ -274,8 +296,9 @@ def _tiers(fast: str, strong: str) -> dict[str, str]:
     return {"SIMPLE": fast, "MEDIUM": strong, "COMPLEX": strong, "REASONING": strong}
 
 
-def _marker(public: str, tags: list[str], config: dict[str, Any]) -> dict[str, Any]:
-    params = {"model": _MARKER, "tags": tags, "complexity_router_config": config}
+def marker(public: str, tags: list[str], config: dict[str, Any]) -> dict[str, Any]:
+    """An entry of ``model_list`` that LiteLLM's complexity router stands behind."""
+    params = {"model": MARKER, "tags": tags, "complexity_router_config": config}
     return {"model_name": public, "litellm_params": params}
 
 

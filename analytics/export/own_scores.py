@@ -12,11 +12,14 @@ from analytics.export.fragment import (
     Rule,
     Rules,
     commented,
+    facts,
     require_forecast,
     require_score,
     scored_by,
 )
 
+SUFFIX = "_tiertune"
+"""Ends the name of every decision of ours."""
 METHODS = ("avg_logprob", "margin", "hybrid", "self_verify", "automix_entailment")
 
 
@@ -44,7 +47,7 @@ def routellm(rules: Rules, *, router: str = "mf") -> Fragment:
     if len(rules.pairs) > 1:
         raise RefusedError("routellm has one pair of models, and these thresholds have several. Use python.")
     strings = {name: _string(rule, router) for name, rule in rules.categories.items()}
-    document = {"default": _string(rules.default, router), "categories": strings}
+    document = {"default": _string(rules.default, router), "categories": strings, **facts(policy)}
     note = "Ask for the model string of the request's category, and for default where it has none."
     return Fragment(
         {"routellm.json": json.dumps(document, ensure_ascii=False, indent=2) + "\n"},
@@ -121,7 +124,7 @@ def _vllm_decision(name: str | None, rule: Rule, method: str, *, priority: int) 
     where = "default" if name is None else name
     conditions = [] if name is None else [{"type": "domain", "name": name}]
     found: dict[str, object] = {
-        "name": f"{where}_tiertune",
+        "name": f"{where}{SUFFIX}",
         "priority": priority,
         "rules": {"operator": "AND", "conditions": conditions},
     }

@@ -4,8 +4,9 @@ import csv
 import io
 import json
 import math
+from datetime import UTC
 
-from analytics import policy_file
+from analytics import expiry, policy_file
 from analytics.errors import SchemaError
 from analytics.export import golden
 from analytics.export.fragment import Fragment, RefusedError, Rules, commented
@@ -97,17 +98,17 @@ def _entry(row: dict[str, str]) -> dict[str, object]:
 
 _MODULE = '''{comments}"""Escalation thresholds: ``route(category, confidence)`` is "fast" or "strong"."""
 
-from decimal import Decimal
+{imports}from decimal import Decimal
 from numbers import Real
-
+{more_imports}
 # Category: (least confidence that is kept, whether a missing confidence keeps).
 RULES = {rules}
 DEFAULT = {default}
-
+{expiry}
 
 def route(category, confidence):
     """Which answer a request gets; what is no number from 0 to 1 counts as missing."""
-    threshold, keeps_missing = RULES.get(category, DEFAULT)
+{check}    threshold, keeps_missing = RULES.get(category, DEFAULT)
     if confidence.__class__ is not float:
         if isinstance(confidence, bool) or not isinstance(confidence, (Real, Decimal)):
             return "fast" if keeps_missing else "strong"
@@ -119,6 +120,24 @@ def route(category, confidence):
         return "fast" if confidence >= threshold else "strong"
     return "fast" if keeps_missing else "strong"
 '''
+_EXPIRY = """# Seconds since 1970: {day}. After it routes stay as they are, and one warning is logged.
+EXPIRES = {seconds}
+_warned = []
+_lock = Lock()
+
+
+def _warn():
+    with _lock:
+        if _warned:
+            return
+        _warned.append(True)
+    logging.getLogger("tiertune").warning(
+        "The escalation thresholds expired on {day}. They route as before: tune again."
+    )
+"""
+_CHECK = """    if not _warned and time.time() >= EXPIRES:
+        _warn()
+"""
 _TEST = '''{comments}"""The decisions that tiertune expects of tiertune_route.py; run by pytest or python."""
 
 from tiertune_route import route
@@ -147,6 +166,7 @@ def as_python(rules: Rules) -> Fragment:
         comments=commented(rules.comments),
         rules="{\n" + lines + "}" if lines else "{}",
         default=_pair(rules.default.threshold, rules.default.keeps_missing),
+        **_expiring(policy),
     )
     cases = "".join(
         f"    ({_literal(case.category)}, {_number(case.confidence)}, {case.route!r}),\n"
@@ -154,6 +174,19 @@ def as_python(rules: Rules) -> Fragment:
     )
     test = _TEST.format(comments=commented(rules.comments[:1]), cases="[\n" + cases + "]")
     return Fragment({"tiertune_route.py": module, "tiertune_route_test.py": test})
+
+
+def _expiring(policy: ThresholdPolicy) -> dict[str, str]:
+    """The parts of the module that only an expiry needs."""
+    if policy.expires is None:
+        return dict.fromkeys(("imports", "more_imports", "expiry", "check"), "")
+    moment = policy.expires if policy.expires.tzinfo else policy.expires.replace(tzinfo=UTC)
+    return {
+        "imports": "import logging\nimport time\n",
+        "more_imports": "from threading import Lock\n",
+        "expiry": _EXPIRY.format(day=expiry.day(moment), seconds=int(moment.timestamp())),
+        "check": _CHECK,
+    }
 
 
 def _literal(text: str | None) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from analytics import expiry
 from analytics.export import gateways, golden, litellm, own_scores, plain
-from analytics.export.fragment import Fragment, Rules, handed_out, refused, rules
+from analytics.export.fragment import ASKED_FIRST, Fragment, Rules, handed_out, refused, rules
 from analytics.policy import ThresholdPolicy
 
 
@@ -54,10 +55,6 @@ TARGETS: dict[str, Target] = {
 
 
 ASKED_AFTER = ("litellm-plugin", "portkey", "flagd", "python")
-ASKED_FIRST = (
-    "The confidence is of an answer that the fast model gave: ask it first, send its confidence, and take "
-    "that answer where the route is the fast model's instead of asking again."
-)
 
 
 def exported(policy: ThresholdPolicy, target: str, *, include_unsupported: bool = False) -> Fragment:
@@ -80,6 +77,9 @@ def exported(policy: ThresholdPolicy, target: str, *, include_unsupported: bool 
     if left:
         some = ", ".join(left[:4]) + (f" and {len(left) - 4} more" if len(left) > 4 else "")  # noqa: PLR2004
         notes += (f"Without a supported verdict, so left to the default: {some}.",)
+    late = expiry.warning(policy)
+    if late is not None:
+        notes = (late, *notes)
     files = {
         **found.files,
         "golden.json": golden.as_json(handed),

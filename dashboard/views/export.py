@@ -40,6 +40,7 @@ include = bool(held) and st.checkbox(
     help="They have no threshold of their own and follow the default either way.",
 )
 with components.explained():
+    tuning = export_parts.with_expiry(tuning)
     policy = handed_out(tuning.policy, include_unsupported=include)
     export_parts.downloads(policy)
     evidence_downloads(tuning)
@@ -55,7 +56,7 @@ with components.explained():
         st.code(policy_file.dumps(policy, format="json"), language="json", height=480)
     if router.open:
         with router:
-            target_tab(tuning.policy, include_unsupported=include)
+            target_tab(tuning, include_unsupported=include)
     with today:
         current = export_parts.uploaded_policy()
         if current is not None:
