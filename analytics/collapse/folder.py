@@ -164,19 +164,29 @@ def _added(
             listed = [Problem(0, None, f"{reason} ({count:,} rows)") for reason, count in why]
             refuse_many_rejects(total, rejected, listed, unit="row")
         progress("looking for repeated requests")
-        requests = sum(
+        asked = [
             checks.new_requests(cursor, found, read, group, news=timed)
             for group in checks.overlapping(timed, kept)
-        )
-        several = checks.several_pairs(cursor, found, read, news)
+        ]
+        summed, requests = news, sum(count for count, _ in asked)
+        spread = any(some for _, some in asked)
+        if spread:  # their calls would count twice: all files are summed up together
+            summed = [*kept, *timed]
+            requests = sum(
+                checks.new_requests(cursor, found, read, group, news=summed)[0]
+                for group in checks.overlapping(summed, [])
+            )
+        several = checks.several_pairs(cursor, found, read, summed)
     progress("summing up")
 
     def fill(cursor: duckdb.DuckDBPyConnection, tables: Kept) -> None:
+        if spread:
+            keeping.clear(cursor, tables)
         keeping.add(
             cursor,
             tables,
-            source=log_sha256(place.file_id for place in news),
-            log=f"({read.rows(folders.source(found.path, news))})",
+            source=log_sha256(place.file_id for place in summed),
+            log=f"({read.rows(folders.source(found.path, summed))})",
             requests=requests,
             several_pairs=several,
         )

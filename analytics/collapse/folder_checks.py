@@ -116,8 +116,15 @@ def new_requests(
     group: Sequence[Place],
     *,
     news: Sequence[Place],
-) -> int:
-    """Distinct requests of the new files of a group, none of which may repeat a request's pair of models.
+) -> tuple[int, bool]:
+    """How many requests the new files of a group add, and whether some of theirs are in earlier files too.
+
+    Args:
+        cursor: A cursor of its own for this call.
+        found: The folder.
+        read: How its rows are read.
+        group: Files whose periods overlap, see ``overlapping``.
+        news: The new files.
 
     Raises:
         SchemaError: Some row has the request id and models of another.
@@ -146,7 +153,10 @@ def new_requests(
                 "the first of each: tiertune load. Nothing was changed."
             )
     old = [place for place in group if place.file_id not in fresh]
-    return distinct - requests(old, "request_id")[1]
+    before = requests(old, "request_id")[1]
+    new = [place for place in group if place.file_id in fresh]
+    spread = bool(old) and rows != distinct and before + requests(new, "request_id")[1] != distinct
+    return distinct - before, spread
 
 
 def several_pairs(

@@ -50,6 +50,12 @@ def add(
         merge(cursor, kept)
 
 
+def clear(cursor: duckdb.DuckDBPyConnection, kept: Kept) -> None:
+    """Forget all cells of a dataset."""
+    for table in kept:
+        cursor.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names only
+
+
 def merge(cursor: duckdb.DuckDBPyConnection, kept: Kept) -> None:
     """Let the cells of all sources be those of one: as many as there are, they take as long to read."""
     for table in kept:

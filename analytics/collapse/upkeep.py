@@ -23,27 +23,34 @@ def kept_up(store: "Store", dataset: str) -> None:
 
 def _filled(cursor: duckdb.DuckDBPyConnection, dataset: str, kept: Kept, due: Due) -> None:
     table = tables.of(cursor, dataset, "decisions")
-    rows = f"query_table(['decisions', {quoted(table)}], true)"
-    if not due.anew:
-        files = ", ".join(quoted(file_id) for file_id in due.files)
-        rows = f"(SELECT * FROM {rows} WHERE file_id IN ({files}))"  # noqa: S608 - our own names only
+    whole = f"query_table(['decisions', {quoted(table)}], true)"
+    files = ", ".join(quoted(file_id) for file_id in due.files)
+    rows = whole if due.anew else f"(SELECT * FROM {whole} WHERE file_id IN ({files}))"  # noqa: S608 - our own names only
+    requests = _requests(cursor, rows)
+    if not due.anew and _spread(cursor, dataset, whole, kept, requests):
+        keeping.clear(cursor, kept)
+        rows, requests = whole, _requests(cursor, whole)
     keeping.add(
         cursor,
         kept,
-        source="all" if due.anew else due.files[0],
+        source=due.files[0] if due.files else "all",
         log=rows,
-        requests=_requests(cursor, dataset, table, rows, kept),
+        requests=requests,
         several_pairs=shares_models(cursor, dataset),
     )
 
 
-def _requests(cursor: duckdb.DuckDBPyConnection, dataset: str, table: str, rows: str, kept: Kept) -> int:
-    """Requests that are new; with several pairs an earlier row may be of the same request."""
+def _requests(cursor: duckdb.DuckDBPyConnection, rows: str) -> int:
+    ((found,),) = cursor.execute(f"SELECT count(DISTINCT hash(request_id)) FROM {rows}").fetchall()  # noqa: S608
+    return int(found)
+
+
+def _spread(cursor: duckdb.DuckDBPyConnection, dataset: str, whole: str, kept: Kept, new: int) -> bool:
+    """Whether a request has rows in new files and in earlier ones: then its calls would count twice."""
     pairs = "SELECT count(DISTINCT (fast_model, strong_model)) FROM ladder WHERE dataset = ?"
     ((count,),) = cursor.execute(pairs, [dataset]).fetchall()
-    distinct = "SELECT count(DISTINCT hash(request_id)) FROM {}"
-    if count <= 1:
-        return int(cursor.execute(distinct.format(rows)).fetchall()[0][0])
-    ((whole,),) = cursor.execute(distinct.format(table)).fetchall()
+    if count == 1:  # a request has one row, since no key repeats
+        return False
     known = f"SELECT coalesce(sum(requests), 0) FROM {kept.cells} WHERE part = 'log'"  # noqa: S608
-    return int(whole - cursor.execute(known).fetchall()[0][0])
+    ((before,),) = cursor.execute(known).fetchall()
+    return bool(_requests(cursor, whole) != before + new)

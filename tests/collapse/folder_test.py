@@ -216,6 +216,18 @@ def test_requests_of_several_pairs_may_repeat_their_id(store: Store, tmp_path: P
     require_same_tiers(store, "rows", "folder")
 
 
+def test_requests_of_several_pairs_may_stand_in_several_files(store: Store, tmp_path: Path) -> None:
+    first = wide_log(300)
+    second = first[100:].with_columns(fast_model=pl.lit("medium"))
+    for name, frame in (("a", first), ("b", second)):
+        written(frame, tmp_path / "log" / f"{name}.parquet")
+        folder.opened(store, "folder", tmp_path / "log", NOTHING)
+    loaded(store, pl.concat([first, second]), tmp_path / "one.parquet")
+    ours, _ = require_same_log(store, "rows", "folder")
+    assert (ours.facts.requests, ours.facts.rows) == (300, 500)
+    require_same_tiers(store, "rows", "folder")
+
+
 def test_faulty_rows_are_left_out_as_when_loaded(store: Store, tmp_path: Path) -> None:
     frame = wide_log(1000).with_columns(
         pl.when(pl.int_range(1000) < 3).then(-1.0).otherwise("fast_cost_usd").alias("fast_cost_usd"),
