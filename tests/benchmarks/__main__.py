@@ -5,16 +5,40 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmarks import collapse, curves, experiments, loading, sweep, tuning, workload
+from tests.benchmarks import (
+    collapse,
+    curves,
+    experiments,
+    folder,
+    growth,
+    loading,
+    resampled,
+    served,
+    sweep,
+    tuning,
+    workload,
+)
 from tests.benchmarks.timing import Section
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-SECTIONS = ("sweep", "curves", "collapse", "tuning", "experiments", "loading")
+SECTIONS = (
+    "sweep",
+    "curves",
+    "collapse",
+    "growth",
+    "bootstrap",
+    "tuning",
+    "folder",
+    "served",
+    "experiments",
+    "loading",
+)
+FILES, LATER = 10, 3
 PACKAGES = ("duckdb", "polars", "pandas", "numpy", "pyarrow")
 
 
@@ -23,23 +47,68 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows; goals are not judged")
     parser.add_argument("--write", action="store_true", help=f"write the figures to {PAGE.name} as well")
+    parser.add_argument(
+        "--huge", action="store_true", help="the largest log has 100 million requests, not 10"
+    )
+    parser.add_argument(
+        "--data", type=Path, help="keep the largest log in this folder, or take it from there"
+    )
     parser.add_argument("--only", choices=SECTIONS, action="append", help="measure only this; repeatable")
     options = parser.parse_args()
     if options.write and (options.quick or options.only):
         parser.error("--write publishes a full run")
     found = []
-    with tempfile.TemporaryDirectory(prefix="tiertune-bench-") as folder:
-        for section in _sections(Path(folder), options.only or SECTIONS, quick=options.quick):
+    million = 100_000 if options.quick else 1_000_000
+    with tempfile.TemporaryDirectory(prefix="tiertune-bench-") as made:
+        log = (options.data or Path(made)) / "log"
+        largest = million * (100 if options.huge else 10)
+        asked = options.only or SECTIONS
+        for section in _all(Path(made), asked, log=log, largest=largest, quick=options.quick):
             print("\n".join(_text(section)), flush=True)
             found.append(section)
     print(_machine())
     if options.write:
         PAGE.write_text(_page(found), encoding="utf-8")
+        for name, text in {name: text for section in found for name, text in section.files.items()}.items():
+            PAGE.with_name(name).write_text(text, encoding="utf-8")
     met = all(goal.met for section in found for goal in section.goals)
     return 0 if met or options.quick else 1
 
 
-def _sections(folder: Path, asked: list[str] | tuple[str, ...], *, quick: bool) -> Iterator[Section]:
+def _all(work: Path, asked: Sequence[str], *, log: Path, largest: int, quick: bool) -> Iterator[Section]:
+    """Every section that was asked for, those on the largest log last."""
+    yield from _sections(work, asked, quick=quick)
+    if {"growth", "folder", "served"} & {*asked}:
+        _written(log, largest)
+    if "growth" in asked:
+        sizes = []
+        for rows in (largest // 1000, largest // 100, largest // 10):
+            path = work / f"{rows}.parquet"
+            workload.write_decisions(path, rows=rows, ungraded=0.1)
+            sizes.append(growth.Size(rows, path, 3))
+        yield growth.section([*sizes, growth.Size(largest, log / "*.parquet", 3)])
+    if {"folder", "served"} & {*asked}:
+        later = [work / f"later-{place}.parquet" for place in range(LATER)]
+        rows = largest // 100
+        for place, path in enumerate(later):
+            workload.write_decisions(
+                path, rows=rows, first=largest + place * rows, whole=largest, ungraded=0.1
+            )
+        yield folder.section(log, later, work, rows=largest, file_rows=rows)
+    if "served" in asked:
+        yield served.section(work / "folder.duckdb", dataset="log", rows=largest)
+
+
+def _written(log: Path, rows: int) -> None:
+    """The largest log, a folder of files one after the other in time."""
+    log.mkdir(parents=True, exist_ok=True)
+    for place in range(FILES):
+        path, each = log / f"part-{place}.parquet", rows // FILES
+        if not path.exists():
+            workload.write_decisions(path, rows=each, first=place * each, whole=rows, ungraded=0.1)
+
+
+def _sections(folder: Path, asked: Sequence[str], *, quick: bool) -> Iterator[Section]:
     million = 100_000 if quick else 1_000_000
     paired = folder / "paired.parquet"
     if "sweep" in asked or "curves" in asked:
@@ -52,6 +121,12 @@ def _sections(folder: Path, asked: list[str] | tuple[str, ...], *, quick: bool) 
         path = folder / "ten.parquet"
         workload.write_decisions(path, rows=10 * million, ungraded=0.1)
         yield collapse.section(path, rows=10 * million, repeats=2 if quick else 5)
+        path.unlink()
+    if "bootstrap" in asked:
+        small, path = folder / "small.parquet", folder / "graded.parquet"
+        workload.write_decisions(small, rows=million // 5)
+        workload.write_decisions(path, rows=10 * million)
+        yield resampled.section(small, path, rows=10 * million, repeats=2 if quick else 5, row_draws=3)
         path.unlink()
     if "tuning" in asked:
         path = folder / "graded.parquet"

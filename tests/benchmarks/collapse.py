@@ -118,15 +118,15 @@ def section(path: Path, *, rows: int, repeats: int) -> Section:
         timings=tuple(timings.values()),
         goals=(Goal(f"at most 2 times {best.name}", f"{ratio:.2f} times", ratio <= 2),),
         remarks=tuple(
-            f"Peak memory of a process that does only this, {name}: {peak:,.0f} MiB."
+            f"Peak memory of a process that does only this, {name}: {most:,.0f} MiB."
             for name in ("tiertune", "streaming", "in-memory")
-            if (peak := _peak(name, path)) is not None
+            if (most := peak(name, path)) is not None
         ),
     )
 
 
-def _peak(name: str, path: Path) -> float | None:
-    """Peak memory of one run in a process of its own, MiB."""
+def peak(name: str, path: Path) -> float | None:
+    """Peak memory of one run in a process of its own, MiB; None where the system does not say."""
     command = [sys.executable, "-m", "tests.benchmarks.collapse", PEAK, name, str(path)]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     return float(said) if said else None

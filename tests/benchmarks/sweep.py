@@ -5,6 +5,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+import polars as pl
 
 from analytics.tuning.cells import cells
 from analytics.tuning.sums import Levels
@@ -21,9 +22,17 @@ SUMS = ("n", "fast_correct_sum", "strong_correct_sum", "fast_cost_sum", "strong_
 Sweep = dict[str, np.ndarray]
 
 
-def ours(connection: duckdb.DuckDBPyConnection, path: Path) -> Sweep:
-    """One GROUP BY with the keys and sums that the question needs, then cumulative sums."""
+def ours(connection: duckdb.DuckDBPyConnection, path: Path, *, partly: bool = False) -> Sweep:
+    """One GROUP BY with the keys and sums that the question needs, then cumulative sums.
+
+    Args:
+        connection: Any.
+        path: Decisions.
+        partly: Sweep the requests with both outcomes; else all must have them.
+    """
     frame = cells(connection.cursor(), path, keys=KEYS, sums=SUMS)
+    if partly:
+        frame = frame.filter(pl.all_horizontal(OBSERVED))
     if not frame.select(OBSERVED).to_numpy().all():
         raise AssertionError("the sweep is for logs with both outcomes of every request")
     frame = frame.sort("task_category", "confidence", nulls_last=False)

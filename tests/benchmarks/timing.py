@@ -3,7 +3,7 @@
 import gc
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -37,13 +37,14 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One question's figures."""
+    """One question's figures; ``files`` lie beside the page that shows them, by name."""
 
     title: str
     method: str
     timings: tuple[Timing, ...]
     goals: tuple[Goal, ...]
     remarks: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def interleaved(

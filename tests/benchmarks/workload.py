@@ -14,12 +14,12 @@ STEPS = 100
 ROWS_PER_UNIT = 3
 
 _DRAWN = """
-    SELECT i, hash(i, 1) % $categories AS c, hash(i, 2) % ($rows // $per_unit + 1) AS u,
+    SELECT i, hash(i, 1) % $categories AS c, hash(i, 2) % ($whole // $per_unit + 1) AS u,
         hash(i, 3) % 101 AS k,
         (hash(i, 4) % 1000000) / 1e6 AS a, (hash(i, 5) % 1000000) / 1e6 AS b,
         (hash(i, 6) % 1000000) / 1e6 AS d, (hash(i, 7) % 1000000) / 1e6 AS e,
         (hash(i, 8) % 1000000) / 1e6 AS m, (hash(i, 9) % 1000000) / 1e6 AS g
-    FROM range($rows) AS numbers(i)"""
+    FROM range($first, $first + $rows) AS numbers(i)"""
 _VALUES = {
     "dataset": "'bench'",
     "file_id": "'bench'",
@@ -48,7 +48,15 @@ _UPLOADED = (
 )  # fmt: skip
 
 
-def write_decisions(path: Path, *, rows: int, missing: float = 0.01, ungraded: float = 0.0) -> None:
+def write_decisions(
+    path: Path,
+    *,
+    rows: int,
+    missing: float = 0.01,
+    ungraded: float = 0.0,
+    first: int = 0,
+    whole: int | None = None,
+) -> None:
     """Write decisions as Parquet (Snappy), ``fold`` stored, columns as in ``schema.DECISIONS``.
 
     Args:
@@ -56,12 +64,15 @@ def write_decisions(path: Path, *, rows: int, missing: float = 0.01, ungraded: f
         rows: How many.
         missing: Share without a confidence.
         ungraded: Share without a strong grade.
+        first: Number of the first, for one file of many.
+        whole: Requests of all files; None: as many as in this one.
     """
     columns = [
         f"CAST({_VALUES.get(column.name, 'NULL')} AS {column.sql_type}) AS {column.name}"
         for column in DECISIONS
     ]
-    _write(path, columns, "FORMAT parquet, COMPRESSION snappy", rows=rows, missing=missing, ungraded=ungraded)
+    values = {"rows": rows, "first": first, "whole": whole or rows, "missing": missing, "ungraded": ungraded}
+    _write(path, columns, "FORMAT parquet, COMPRESSION snappy", **values)
 
 
 def write_upload(path: Path, *, rows: int) -> None:
@@ -110,7 +121,13 @@ def _write(path: Path, columns: list[str], options: str, **values: float) -> Non
 
 def _copy(query: str, path: Path, options: str, **values: float) -> None:
     sql = f"COPY ({query}) TO '{path}' ({options})"
-    given = {"categories": CATEGORIES, "per_unit": ROWS_PER_UNIT, **values}
+    given = {
+        "categories": CATEGORIES,
+        "per_unit": ROWS_PER_UNIT,
+        "first": 0,
+        "whole": values["rows"],
+        **values,
+    }
     for name in sorted(given, key=len, reverse=True):  # COPY takes no parameters
         sql = sql.replace(f"${name}", str(given[name]))
     with duckdb.connect() as connection:
