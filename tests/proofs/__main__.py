@@ -8,6 +8,7 @@ PROGRAMS: dict[str, str] = {
     "certificates": "certificates",
     "experiments": "experiments",
     "regimes": "regimes",
+    "since": "since",
 }
 
 if __name__ == "__main__":
