@@ -154,8 +154,7 @@ def since(
         InsufficientDataError: No request is within the dates.
         NotIdentifiedError: It is the log that the figures are of, or has several pairs of models per request.
     """
-    known = policy.evidence.log_sha256 if policy.evidence else None
-    if known is not None and known == log_sha256 and start is None:
+    if _same_rows(policy, log_sha256, start):
         raise NotIdentifiedError(
             "This is the log that the thresholds were tuned on, so it says nothing of what came after. Load "
             "what was logged since, or say from which day on the thresholds are in force."
@@ -182,6 +181,17 @@ def since(
         _notes(seen, policy, mixes, dated=start is not None),
     )
     return replace(result, answer="alarm") if result.alarms or result.disobeyed else result
+
+
+def _same_rows(policy: ThresholdPolicy, log_sha256: str | None, start: date | datetime | None) -> bool:
+    """Whether the figures rest on requests that are to be compared with them."""
+    evidence = policy.evidence
+    if evidence is None or evidence.log_sha256 is None or evidence.log_sha256 != log_sha256:
+        return False
+    if start is None or evidence.until is None:
+        return True
+    first = start.date() if isinstance(start, datetime) else start
+    return first <= evidence.until.date()
 
 
 def _compared(

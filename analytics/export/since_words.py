@@ -92,6 +92,16 @@ def number(metric: Metric, found: "Estimate") -> str:
     return saying.number(_SAID[metric], found.value)
 
 
+def amount(metric: Metric, value: float) -> str:
+    """A bare number in the metric's unit."""
+    return saying.number(_SAID[metric], value)
+
+
+def p_value(value: float | None) -> str:
+    """``0.072``, ``below 0.001``; ``none`` without a comparison."""
+    return saying.p_value(value)
+
+
 def with_interval(metric: Metric, found: "Estimate") -> str:
     """A figure with its interval."""
     return saying.with_interval(_SAID[metric], found)

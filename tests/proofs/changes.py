@@ -59,17 +59,18 @@ class Traffic:
     graded: float = 1.0
 
 
-def simulated(traffic: Traffic, generator: np.random.Generator) -> Since:
+def simulated(store: Store, traffic: Traffic, generator: np.random.Generator) -> Since:
     """One change: thresholds with their figures from one log, and the comparison with the next."""
     before = rows(
         replace(traffic, after=traffic.before, shares=SHARES, less_sure=0, dearer=1, wrong=0), generator
     )
     after = rows(traffic, generator)
-    with Store.open(None) as store:
-        stores.load_frame(store, "before", before)
-        policy = with_figures(store, "before")
-        stores.load_frame(store, "after", after)
-        return since(store, "after", policy)
+    stores.load_frame(store, "before", before)
+    stores.load_frame(store, "after", after)
+    found = since(store, "after", with_figures(store, "before"))
+    for name in ("before", "after"):
+        store.delete(name)
+    return found
 
 
 def with_figures(store: Store, dataset: str) -> ThresholdPolicy:

@@ -15,11 +15,13 @@ from multiprocessing import get_context
 import numpy as np
 
 from analytics.export.observed import METRICS, Metric
+from analytics.export.since import Since
+from analytics.logs.store import Store
 from tests.proofs.changes import HARDER, Traffic, simulated
 from tests.soak.figures import Figure
 
-CHANGES, CHUNK = 1_000, 10
-POWERED = 200
+CHANGES, CHUNK = 600, 20
+POWERED = 100
 ALPHA, LEAST_POWER = 0.05, 0.8
 
 UNCHANGED = (
@@ -42,7 +44,7 @@ CHANGED: tuple[tuple[str, Metric, Traffic], ...] = tuple(
 
 
 def figures(count: int | None) -> Iterator[Figure]:
-    """Every promise; ``count`` changes per setting instead of 1,000, and as many of 200."""
+    """Every promise; ``count`` changes per setting instead of 600, and as many of 100."""
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         for traffic in UNCHANGED:
             yield false_alarms(traffic, tallied(traffic, count or CHANGES, pool), count or CHANGES)
@@ -77,12 +79,17 @@ def tallied(traffic: Traffic, made: int, pool: ProcessPoolExecutor | None = None
     return sum(parts, Counter())
 
 
+def _simulated(traffic: Traffic, generator: np.random.Generator, number: int) -> Iterator[Since]:
+    with Store.open(None) as store:
+        for _ in range(number):
+            yield simulated(store, traffic, generator)
+
+
 def _tally(work: tuple[Traffic, int, int]) -> Counter[str]:
     traffic, start, number = work
     generator = np.random.default_rng([zlib.crc32(repr(traffic).encode()), start])
     tally: Counter[str] = Counter()
-    for _ in range(number):
-        found = simulated(traffic, generator)
+    for found in _simulated(traffic, generator, number):
         tally["alarm"] += found.answer == "alarm"
         tally.update({entry.metric for entry in found.alarms})
         for entry in found.compared:
