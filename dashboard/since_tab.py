@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 UPLOAD = "Upload a file"
 _KEPT = "_handed_out"
 CHIPS = {"Departs": "#AD1F1F33", "As expected": "#7A819033", "Not compared": "#7A819033"}
-ROWS = 50
+ROWS = 15
 READ = (
     "Expected: the file's figures; over all requests at this log's mix of categories. Difference: actual "
-    "less expected, of costs in percent of the expected. p allows for the uncertainty of both and for all rows of "
-    "this table at once (Holm): below 0.05 a figure departs."
+    "less expected, of costs in percent of the expected. p allows for the uncertainty of both and for all "
+    "rows of this table at once (Holm): below 0.05 a figure departs."
 )
 BAND = (
     "Dots are this log with 95% intervals; the band is where 19 of 20 {periods} lie if nothing changed, so "
@@ -141,13 +141,13 @@ def _table(found: "Since") -> None:
     components.table(
         frame,
         {
-            "category": components.text_column("Category", 150),
-            "figure": components.text_column("Figure", 130),
-            "reading": components.chip_column("Reading", 120, CHIPS),
-            "expected": components.text_column("Expected", 190, right=True),
-            "actual": components.text_column("Actual", 190, right=True),
-            "difference": components.text_column("Difference", 200, right=True),
-            "p": components.text_column("p", 90, right=True),
+            "category": components.text_column("Category", 120),
+            "figure": components.text_column("Figure", 118),
+            "reading": components.chip_column("Reading", 106, CHIPS),
+            "expected": components.text_column("Expected", 176, right=True),
+            "actual": components.text_column("Actual", 176, right=True),
+            "difference": components.text_column("Difference", 184, right=True),
+            "p": components.text_column("p (Holm)", 84, right=True),
             "would": components.text_column(
                 "Would show",
                 110,
@@ -246,4 +246,5 @@ def _decisions(found: "Since", policy: "ThresholdPolicy", start: dt.date | None)
         file="tiertune-not-the-policys",
         export=frame,
     )
-    components.caption(f"The first {ROWS} by time; the download has up to {rows.height}.")
+    if rows.height > ROWS:
+        components.caption(f"The first {ROWS} by time; the download has the first {rows.height}.")

@@ -322,10 +322,6 @@ def _notes(
     unrouted = seen.requests - seen.routed[0]
     if unrouted:
         notes.append(f"The route of {unrouted:,} requests is not logged: their decision cannot be checked.")
-    if seen.graded[0] == 0:
-        notes.append("The log is not graded, so accuracy is not compared.")
-    elif (unlike := _unlike(seen)) is not None:
-        notes.append(f"Accuracy is not compared: {unlike}.")
     absent = [mix for mix in mixes if mix.metric == "escalation_rate" and mix.share < 1]
     if absent:
         notes.append(

@@ -46,12 +46,10 @@ def _departures(found: "Since") -> list[str]:
     lines = []
     for entry in alarms[:_NAMED]:
         where = "" if entry.category is None else f" in {entry.category}"
-        expected = "the file leads to expect"
-        if entry.category is None and found.mixes:
-            expected = "the file's figures come to, at this log's mix of categories,"
+        mixed = " at this log's mix of categories" if entry.category is None and found.mixes else ""
         lines.append(
-            f"{TITLES[entry.metric]}{where}: {number(entry.metric, entry.actual)}, where {expected} "
-            f"{number(entry.metric, entry.expected)}; difference {changed(entry)}."
+            f"{TITLES[entry.metric]}{where}: {number(entry.metric, entry.actual)}, where "
+            f"{number(entry.metric, entry.expected)} was expected{mixed}; difference {changed(entry)}."
         )
     if len(alarms) > _NAMED:
         lines.append(f"{len(alarms) - _NAMED} more figures depart.")
