@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -232,6 +232,12 @@ def test_what_cannot_be_told_says_why() -> None:
     with pytest.raises(NotIdentifiedError, match="tuned on"):
         found(requests("law", 99, 9), policy(evidence=Evidence(log_sha256="x")), log_sha256="x")
     day = datetime(2026, 10, 2, tzinfo=UTC).date()
+    # The same log, from a day on which its figures rest too; the day after is past them.
+    own = policy(evidence=Evidence(log_sha256="x", until=datetime(2026, 10, 2, 9, tzinfo=UTC)))
+    rows = requests("law", 99, 9, ts=datetime(2026, 10, 4))  # noqa: DTZ001 - a log's own UTC
+    with pytest.raises(NotIdentifiedError, match="tuned on"):
+        found(rows, own, log_sha256="x", start=day)
+    assert found(rows, own, log_sha256="x", start=day + timedelta(days=1)).seen.requests == 99
     with pytest.raises(InsufficientDataError, match="within the dates"):
         found(requests("law", 99, 9), policy(), start=day)
 
