@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 UPLOAD = "Upload a file"
 _KEPT = "_handed_out"
-CHIPS = {"Departs": "#AD1F1F33", "As expected": "#7A819033", "Not compared": "#7A819033"}
+CHIPS = {"Departs": "#AD1F1F33", "Within chance": "#7A819033", "Not compared": "#7A819033"}
 ROWS = 15
 READ = (
     "Expected: the file's figures; over all requests at this log's mix of categories. Difference: actual "
@@ -143,7 +143,7 @@ def _table(found: "Since") -> None:
         {
             "category": components.text_column("Category", 120),
             "figure": components.text_column("Figure", 118),
-            "reading": components.chip_column("Reading", 106, CHIPS),
+            "reading": components.chip_column("Reading", 118, CHIPS),
             "expected": components.text_column("Expected", 176, right=True),
             "actual": components.text_column("Actual", 176, right=True),
             "difference": components.text_column("Difference", 184, right=True),
@@ -171,7 +171,7 @@ def _table(found: "Since") -> None:
 def _reading(entry: "Compared") -> str:
     if entry.reason is not None:
         return "Not compared"
-    return "Departs" if entry.departs else "As expected"
+    return "Departs" if entry.departs else "Within chance"
 
 
 def _periods(found: "Since") -> None:

@@ -90,7 +90,7 @@ def _text(found: Since) -> str:
 def _reading(entry: "Compared") -> str:
     if entry.reason is not None:
         return "not compared"
-    return "DEPARTS" if entry.departs else "as expected"
+    return "DEPARTS" if entry.departs else "within chance"
 
 
 def _document(found: Since) -> dict[str, Any]:

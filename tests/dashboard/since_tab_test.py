@@ -83,7 +83,7 @@ def test_a_log_is_compared_although_nothing_can_be_tuned_on_it() -> None:
     assert "<b>" not in said
     tables = [item.value for item in app.dataframe]
     whole = next(table for table in tables if "reading" in table)
-    assert [entry[0] for entry in whole["reading"]][:3] == ["As expected", "Not compared", "Not compared"]
+    assert [entry[0] for entry in whole["reading"]][:3] == ["Within chance", "Not compared", "Not compared"]
     reasons = next(table for table in tables if "why" in table and "n" in table)
     assert reasons["n"].to_list() == [20]
 
