@@ -10,6 +10,7 @@ PROGRAMS: dict[str, str] = {
     "regimes": "regimes",
     "routers": "routers",
     "since": "since",
+    "since-users": "since_users",
 }
 
 if __name__ == "__main__":
