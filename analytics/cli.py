@@ -26,6 +26,7 @@ from analytics.commands import (
     policies,
     prices,
     serve,
+    since,
     worse,
 )
 from analytics.commands.outcome import InputError, Outcome, fitted
@@ -100,6 +101,7 @@ def parser() -> argparse.ArgumentParser:
         experiments.add_compare,
         planning.add_plan,
         exports.add_export,
+        since.add_since,
         prices.add_prices,
         prices.add_price,
         prices.add_reprice,

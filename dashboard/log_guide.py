@@ -64,6 +64,16 @@ def sections(text: str) -> list[str]:
     return ["\n".join(lines).strip() for lines in found if any(lines)]
 
 
+def callback_link() -> None:
+    """Where the callback for LiteLLM is handed out; the guide says how it is installed."""
+    st.page_link(
+        "views/export.py",
+        label="Get LiteLLM's config and its logging callback",
+        icon=":material/ios_share:",
+        query_params={"file": "For a router", "target": "litellm-plugin"},
+    )
+
+
 def template_button(*, key: str) -> None:
     """The log template as a download: every column worth logging and a few rows."""
     st.download_button(

@@ -47,6 +47,29 @@ def load(
     return store.ingest(dataset, arrival, badge=badge)
 
 
+def load_frame(store: Store, dataset: str, rows: pl.DataFrame, *, file: str | None = None) -> Ingested:
+    """Stage and ingest a frame of decisions, which may lack columns; its identity is the dataset's name."""
+    path = store.staging / f"{uuid.uuid4()}.parquet"
+    columns = {column.name: _TYPES[column.sql_type] for column in TABLES["decisions"] if column.mappable}
+    typed_rows = rows.select(
+        pl.int_range(2, pl.len() + 2, dtype=pl.Int64).alias("line"),
+        *(
+            pl.col(name).cast(kind) if name in rows.columns else pl.lit(None, dtype=kind).alias(name)
+            for name, kind in columns.items()
+        ),
+    )
+    typed_rows.write_parquet(path)
+    arrival = Arrival(
+        typed=path,
+        form="decisions",
+        file_id=hashlib.sha256((file or dataset).encode()).hexdigest(),
+        name=file or dataset,
+        format="parquet",
+        read=rows.height,
+    )
+    return store.ingest(dataset, arrival)
+
+
 def rows(store: Store, query: str, *values: Any) -> list[tuple[Any, ...]]:
     """What a query answers; in it ``decisions``, ``calls`` and ``grades`` hold the rows of all datasets."""
     with store.cursor() as cursor:

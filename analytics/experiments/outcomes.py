@@ -43,7 +43,8 @@ def _spent(fast: str, strong: str, router: str) -> str:
 
 _DECISIONS = f"""
     SELECT request_id, coalesce(unit_id, request_id) AS unit, experiment, arm, ts, task_category, taken,
-        fast_model, strong_model, confidence, threshold, fast_correct, strong_correct,
+        fast_model, strong_model, confidence, threshold, propensity, policy_kind,
+        strong_cost_usd AS strong_cost, fast_correct, strong_correct,
         CASE taken WHEN true THEN strong_correct WHEN false THEN fast_correct END AS correct,
         {_spent("fast_cost_usd", "strong_cost_usd", "router_cost_usd")} AS cost,
         {_spent("fast_latency_s", "strong_latency_s", "router_latency_s")} AS latency
@@ -53,7 +54,8 @@ _DECISIONS = f"""
 # A failed call that was served is a wrong answer, not a missing one; the last served call is the answer.
 _GRADE = "coalesce(correct, CASE WHEN status IN ('error', 'timeout') THEN 0 END)"
 _CALLS = f"""
-    SELECT called.*, taken, fast_model, strong_model, d.confidence, d.threshold, fast_correct, strong_correct
+    SELECT called.*, taken, fast_model, strong_model, d.confidence, d.threshold, d.propensity, d.policy_kind,
+        d.strong_cost_usd AS strong_cost, fast_correct, strong_correct
     FROM (
         SELECT request_id, any_value(coalesce(unit_id, request_id)) AS unit,
             any_value(experiment) AS experiment, any_value(arm) AS arm, min(ts) AS ts,

@@ -6,6 +6,7 @@ from analytics import policy_file
 from analytics.export.fragment import handed_out, refused
 from dashboard import components, export_parts, state, story_export, words
 from dashboard.change_parts import effect, evidence_downloads
+from dashboard.since_tab import keep, since_tab
 from dashboard.target_tab import target_tab
 
 QUESTION = "What do I hand to the router?"
@@ -24,6 +25,8 @@ if tuning is None:
         icon=":material/ios_share:",
         link=("views/how_to_log.py", "How to log"),
     )
+    components.section("Since the change")
+    since_tab()
     st.stop()
 
 held = refused(tuning.policy)
@@ -44,8 +47,9 @@ with components.explained():
     policy = handed_out(tuning.policy, include_unsupported=include)
     export_parts.downloads(policy)
     evidence_downloads(tuning)
-    yaml, json, router, today = st.tabs(
-        ["YAML", "JSON", "For a router", "Compare with today"],
+    keep(log.name, policy)
+    yaml, json, router, today, since = st.tabs(
+        ["YAML", "JSON", "For a router", "Compare with today", "Since the change"],
         key="file",
         bind="query-params",
         on_change="rerun",
@@ -66,6 +70,9 @@ with components.explained():
             components.caption(
                 "Upload the thresholds file that the router uses now to see which rules change."
             )
+    if since.open:
+        with since:
+            since_tab()
 
 if held:
     components.section("What is not in the file")

@@ -17,4 +17,5 @@ own, tools = st.tabs(["Your own log", "Exports of your tools"])
 with own:
     log_guide.guide(data.logging_guide())
 with tools:
+    log_guide.callback_link()
     log_guide.guide(data.exports_guide())

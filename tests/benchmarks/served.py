@@ -28,8 +28,9 @@ _IDLE = """() => {
     return Boolean(app) && app.getAttribute('data-test-script-state') !== 'running'
         && !document.querySelector(busy) && Boolean(document.querySelector(content));
 }"""
-_CARDS = """() => [...document.querySelectorAll('[data-testid="stMetricValue"]')]
+_CARDS = """() => [...document.querySelectorAll('[data-testid="stMetric"]')]
     .map(one => one.innerText).join()"""
+_ROOM = """(one) => Number(one.getAttribute('aria-valuenow')) - Number(one.getAttribute('aria-valuemin'))"""
 _OTHER = "(before) => document.querySelector('[data-testid=\"stMain\"] h1')?.innerText !== before"
 
 
@@ -50,7 +51,7 @@ def section(database: Path, *, dataset: str, rows: int) -> Section:
                 first = time.perf_counter() - began
                 visits = [{name: _switched(page, name) for name in PAGES} for _ in range(3)]
                 _switched(page, "Thresholds")
-                moves = [_moved(page, frames, at) for at in range(MOVES)]
+                moves = [_moved(page, frames) for _ in range(MOVES)]
                 for _ in range(SESSIONS - 1):
                     other, _ = _tab(browser)
                     _opened(other, f"{url}/?dataset={dataset}")
@@ -157,15 +158,16 @@ def _switched(page: Page, name: str) -> float:
     return time.perf_counter() - start
 
 
-def _moved(page: Page, frames: list[float], at: int) -> tuple[float, float]:
+def _moved(page: Page, frames: list[float]) -> tuple[float, float]:
     """Seconds until the cards changed, and until the server had answered."""
     handle = page.get_by_role("slider").first
     handle.focus()
     before = page.evaluate(_CARDS)
+    key = "ArrowLeft" if handle.evaluate(_ROOM) > 0 else "ArrowRight"
     page.wait_for_timeout(300)
     frames.clear()
     start = time.perf_counter()
-    page.keyboard.press("ArrowLeft" if at % MOVES < MOVES // 2 else "ArrowRight")
+    page.keyboard.press(key)
     page.wait_for_function("(before) => (" + _CARDS + ")() !== before", arg=before)
     shown = time.perf_counter() - start
     page.wait_for_function(_IDLE)

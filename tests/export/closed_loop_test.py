@@ -1,65 +1,59 @@
-"""Tune, export, route 2,000 requests through LiteLLM, load what it logged: every decision is the policy's."""
+"""Export, route 2,000 requests through LiteLLM, load both of its logs: every decision is the policy's.
 
-import json
-import os
-import random
-import subprocess
-import sys
+Then the same with a router that runs another threshold: the alarm is raised.
+"""
+
 from pathlib import Path
 
-import stores
+import polars as pl
+import pytest
 
-from analytics.export.targets import exported
-from analytics.logs import intake
-from analytics.logs.meaning.mapping import Answers
-from analytics.logs.store import Store
-from analytics.policy import CategoryPolicy, Default, ThresholdPolicy
+from analytics.export import since_words
+from analytics.policy import ThresholdPolicy
+from tests.proofs import loop
+from tests.proofs.loop import LOGS, OTHER, POLICY
 
-PROGRAM = Path(__file__).parents[1] / "fixtures" / "litellm" / "routed_decisions.py"
-REQUESTS = 2000
-PAIR = {"fast_model": "small", "strong_model": "big"}
-POLICY = ThresholdPolicy(
-    "predictive",
-    Default("strong_only"),
-    {
-        "maths": CategoryPolicy("cascade", 0.85, **PAIR),
-        "chat": CategoryPolicy("cascade", 0.3, on_missing="keep", **PAIR),
-        "proofs": CategoryPolicy("strong_only", **PAIR),
-    },
-)
+REQUESTS, FEWER = 2000, 600
 
 
-def test_the_router_escalates_exactly_as_the_policy_says_and_logs_it(tmp_path: Path) -> None:
-    chance = random.Random(11)  # noqa: S311 - simulated requests
-    cases = [
-        {
-            "category": chance.choice(["maths", "chat", "proofs", "new", None]),
-            "tags": None,
-            "confidence": None if chance.random() < 0.05 else round(chance.random(), 2),
-        }
-        for _ in range(REQUESTS)
-    ]
-    for name, text in exported(POLICY, "litellm-plugin").files.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    (tmp_path / "cases.json").write_text(json.dumps(cases), encoding="utf-8")
-    log = tmp_path / "requests.jsonl"
-    ran = subprocess.run(
-        [sys.executable, str(PROGRAM), str(tmp_path), str(tmp_path / "cases.json")],
-        capture_output=True, text=True, timeout=280, check=False, cwd=tmp_path,
-        env={**os.environ, "TIERTUNE_LOG": str(log)},
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    with Store.open(None) as store:
-        (report,) = intake.load(store, "loop", [log], Answers())
-        assert (report.read, report.loaded, report.rejected) == (REQUESTS, REQUESTS, 0)
-        rows = stores.rows(
-            store,
-            "SELECT task_category, confidence, escalated, policy_kind FROM decisions WHERE dataset = 'loop'",
-        )
-    assert len(rows) == REQUESTS
-    wrong = [
-        row for row in rows if row[2] != (POLICY.route(row[0], row[1]) == "strong") or row[3] != "predictive"
-    ]
-    assert wrong == []
-    expected = sum(POLICY.route(case["category"], case["confidence"]) == "strong" for case in cases)
-    assert sum(bool(row[2]) for row in rows) == expected
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> ThresholdPolicy:
+    """The thresholds with what they did in an earlier run."""
+    folder, sent = tmp_path_factory.mktemp("before"), loop.cases(FEWER, 10)
+    loop.routed(POLICY, sent, folder)
+    return loop.with_expectations(POLICY, loop.read_back(folder, "callback", POLICY, sent).rows)
+
+
+def test_both_logs_of_the_exported_router_come_back_whole_and_raise_no_alarm(
+    tmp_path: Path, file: ThresholdPolicy
+) -> None:
+    sent = loop.cases(REQUESTS, 11)
+    loop.routed(POLICY, sent, tmp_path)
+    for log in LOGS:
+        found = loop.read_back(tmp_path, log, POLICY, sent)
+        assert (found.read, found.loaded, found.recognised, found.obeyed) == (REQUESTS,) * 4
+        result = loop.compared(tmp_path, log, file)
+        assert (result.answer, result.obeyed, result.decided) == ("as_expected", 1.0, REQUESTS)
+        compared = {(entry.category, entry.metric) for entry in result.compared if entry.p_value is not None}
+        assert {("maths", "escalation_rate"), ("chat", "cost_per_request_usd")} < compared
+
+
+def test_a_router_that_runs_another_threshold_raises_the_alarm_in_both_logs(
+    tmp_path: Path, file: ThresholdPolicy
+) -> None:
+    sent = loop.cases(FEWER, 12)
+    loop.routed(OTHER, sent, tmp_path)
+    # Of maths, confidences from .6 to .84 are kept now; the callback says by which threshold.
+    moved = sum(
+        OTHER.route(case["category"], case["confidence"])
+        != POLICY.route(case["category"], case["confidence"])
+        for case in sent
+    )
+    for log, reason in (("callback", "other_threshold"), ("spend log", "kept_below")):
+        assert loop.read_back(tmp_path, log, OTHER, sent).obeyed == FEWER
+        result = loop.compared(tmp_path, log, file)
+        assert result.answer == "alarm"
+        assert ("maths", "escalation_rate") in {(entry.category, entry.metric) for entry in result.alarms}
+        others = result.seen.decisions.filter(pl.col("reason").is_not_null())
+        assert others.rows() == [("maths", reason, moved)]
+        assert f"{moved} of {FEWER} decisions" in since_words.sentence(result)

@@ -1,4 +1,4 @@
-"""``python -m tests.proofs NAME...``: simulations of what intervals, bounds and certificates promise."""
+"""``python -m tests.proofs NAME...``: what intervals, certificates, alarms and exports promise."""
 
 import sys
 
@@ -8,6 +8,9 @@ PROGRAMS: dict[str, str] = {
     "certificates": "certificates",
     "experiments": "experiments",
     "regimes": "regimes",
+    "routers": "routers",
+    "since": "since",
+    "since-users": "since_users",
 }
 
 if __name__ == "__main__":
