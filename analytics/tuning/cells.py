@@ -204,7 +204,7 @@ def cells(
     asked = {**window, **bins, **({"cut": cut} if by_time else {})}
     frame = cursor.sql(_collapse(kind, keys, sums, by_time=by_time), params=asked).pl()
     counted = [name for name in sums if name in COUNTS]
-    return _within_limit(frame.with_columns(pl.col(counted).cast(pl.Int64)))
+    return within_limit(frame.with_columns(pl.col(counted).cast(pl.Int64)))
 
 
 def added(parts: list[pl.DataFrame]) -> pl.DataFrame:
@@ -214,7 +214,7 @@ def added(parts: list[pl.DataFrame]) -> pl.DataFrame:
     return whole.group_by(keys).agg(pl.exclude(keys).sum())
 
 
-def _within_limit(frame: pl.DataFrame) -> pl.DataFrame:
+def within_limit(frame: pl.DataFrame) -> pl.DataFrame:
     """The cells, with confidences floored to binary fractions until there are few enough."""
     for exponent in (10, 9, 8, 7):
         if frame.height <= MOST_CELLS or "confidence" not in frame.columns:
