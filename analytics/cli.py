@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from analytics.commands import (
+    cells,
     copies,
     experiments,
     exports,
@@ -98,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
         experiments.add_compare,
         planning.add_plan,
         exports.add_export,
+        cells.add_cells,
         prices.add_prices,
         prices.add_price,
         prices.add_reprice,

@@ -85,7 +85,7 @@ class Source:
         units: Column or field -> unit.
     """
 
-    table: exp.Table
+    table: exp.Table | exp.Subquery
     dialect: DialectName
     form: Form = "decisions"
     columns: Mapping[str, str] = field(default_factory=dict)
