@@ -17,12 +17,17 @@ from analytics.tuning.cells import cells
 KEYS = [name for name in TYPES if name == "part" or any(name in part.keys for part in PARTS.values())]
 
 
-def expected(rows, *, several_pairs=False):
-    """The cells by DuckDB's own statements over a table of decisions."""
+def with_folds(rows):
+    """A full frame of decisions from rows of a file, values that loading would not keep as null."""
     good = kept(rows)
     units = zip(good["unit_id"], good["request_id"], strict=True)
     folds = [int(hashlib.md5((unit or request).encode()).hexdigest()[:8], 16) % 20 for unit, request in units]  # noqa: S324
-    frame = decisions(good.with_columns(fold=pl.Series(folds, dtype=pl.Int64)))
+    return decisions(good.with_columns(fold=pl.Series(folds, dtype=pl.Int64)))
+
+
+def expected(rows, *, several_pairs=False):
+    """The cells by DuckDB's own statements over a table of decisions."""
+    frame = with_folds(rows)
     with duckdb.connect() as connection:
         connection.register("frame", frame)
         connection.execute("CREATE TABLE log AS FROM frame")

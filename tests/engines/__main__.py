@@ -1,0 +1,88 @@
+"""``python -m tests.engines``: the same collapse on Spark, ClickHouse and Postgres, against DuckDB's.
+
+A venv of its own, a Spark cluster with a master and two workers, and a Postgres server live under
+``build/engines`` while it runs; all processes are ended whatever happens.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+from tests.engines import clickhouse, postgres, spark
+from tests.engines.bench import FOLDER, Log, Run, UnavailableError, logs
+from tests.engines.comparison import Difference, difference
+from tests.soak import figures
+from tests.soak.figures import Figure
+
+ENGINES: dict[str, Callable[[list[Log]], Iterator[Run]]] = {
+    "Spark, a master and two workers": spark.runs,
+    "ClickHouse, embedded": clickhouse.runs,
+    "Postgres server": postgres.runs,
+}
+LARGEST_DIFFERENCE = 1e-12
+
+
+def main() -> int:
+    """Run all engines; 1 where one disagrees with DuckDB or could not be asked."""
+    parser = argparse.ArgumentParser(prog="python -m tests.engines", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="100,000 requests instead of 10 million")
+    parser.add_argument("--write", action="store_true", help=f"update {figures.PAGE.name} as well")
+    options = parser.parse_args()
+    if options.quick and options.write:
+        parser.error("--write publishes a full run")
+    signal.signal(signal.SIGTERM, _stop)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    held = logs(100_000 if options.quick else 10_000_000)
+    found: list[Figure] = []
+    for engine, runs in ENGINES.items():
+        try:
+            for run in runs(held):
+                found += _figures(engine, run)
+        except UnavailableError as error:
+            print(f"NOT RUN: {engine}: {error}", file=sys.stderr, flush=True)
+            found.append(Figure(f"{engine}: cells", "as DuckDB's", f"not run: {error}", met=False))
+        if options.write:
+            figures.write("engines", found)
+    for figure in found:
+        print(figures.line("engines", figure))
+    return 0 if all(figure.met for figure in found) else 1
+
+
+def _figures(engine: str, run: Run) -> list[Figure]:
+    told: Difference = difference(run.cells, run.log.cells)
+    same = told.missing == 0 and told.counts == 0 and told.largest <= LARGEST_DIFFERENCE
+    print(
+        f"{engine:35} {run.log.about:50} {told.cells:9,} cells, {told.missing:,} missing, "
+        f"{told.counts:,} with other counts, sums within {told.largest:.1e}; "
+        f"{run.seconds:.1f} s, DuckDB {run.log.seconds:.1f} s",
+        flush=True,
+    )
+    name, theirs, ours = f"{engine}, {run.log.about}", run.seconds, run.log.seconds
+    return [
+        Figure(
+            f"{name}: cells that are not DuckDB's",
+            f"0, sums within {LARGEST_DIFFERENCE:.0e}",
+            f"{told.missing + told.counts:,} of {told.cells:,}, sums within {told.largest:.1e}",
+            met=same,
+        ),
+        Figure(
+            f"{name}: time, start of the engine's client included",
+            "ratio printed",
+            f"{theirs / ours:.0f} times DuckDB's: {theirs:.0f} s, {ours:.1f} s",
+            met=True,
+        ),
+    ]
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    # Files of the servers are theirs alone; a path with spaces would be split by Spark's scripts.
+    if " " in str(Path.cwd()):
+        sys.exit("Spark's scripts do not start from a folder with a space in its name.")
+    sys.exit(main())
