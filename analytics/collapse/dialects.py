@@ -168,7 +168,8 @@ def _characters(node: exp.Expression, dialect: DialectName) -> exp.Expression:
 def _decided(node: exp.Expression, _: DialectName) -> exp.Expression:
     """A case that a constant decides, as where no probability is binned."""
     first = node.args["ifs"][0].this if not node.this else None
-    if isinstance(first, exp.Boolean) and not first.this and len(node.args["ifs"]) == 1:
+    said = first.left if isinstance(first, exp.And) else first
+    if isinstance(said, exp.Boolean) and not said.this and len(node.args["ifs"]) == 1:
         return cast("exp.Expression", node.args["default"])
     return node
 

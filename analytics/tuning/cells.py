@@ -49,7 +49,8 @@ def _portable(probability: str) -> str:
 def _probability(column: str, value: str) -> str:
     # Bins of 1% on a log scale: a weight is the reciprocal, so small probabilities need fine ones.
     binned = f"least({_portable(f'pow(1.01, round(ln({value}) / ln(1.01)))')}, 1.0)"
-    return f"CASE WHEN {BINNED[column]} THEN {binned} ELSE {value} END"
+    # Without the second condition an unknown one would become 1: least() passes over nulls.
+    return f"CASE WHEN {BINNED[column]} AND {value} IS NOT NULL THEN {binned} ELSE {value} END"
 
 
 SHADOW_PROBABILITY = """CASE WHEN grade_probability IS NULL THEN sampling_probability

@@ -39,6 +39,15 @@ def test_the_statement_for_duckdb_gives_the_cells_that_loading_gives(sampled, di
     assert_same(by_statement(rows), expected(rows))
 
 
+def test_an_unknown_probability_stays_unknown_in_bins():
+    rows = feature_rows(3000, sampled=400)
+    unknown = rows["sampling_probability"].null_count()
+    for found in (by_statement(rows), expected(rows)):
+        sweep = found.filter(part="sweep")
+        assert sweep.filter(pl.col("sampling_probability").is_null())["n"].sum() == unknown
+        assert sweep["sampling_probability"].n_unique() < 400
+
+
 def test_few_large_cells_are_the_same_too():
     rows = feature_rows(20_000).with_columns(
         pl.lit(None, pl.Float64).alias(name) for name in ("propensity", "sampling_probability", "threshold")
