@@ -65,6 +65,9 @@ def text(statement: exp.Query, dialect: DialectName) -> str:
     for kind, rewrite in _REWRITES:
         for node in reversed(list(statement.find_all(kind))):  # inner ones first
             node.replace(rewrite(node, dialect))
+    for select in statement.find_all(exp.Select):
+        # ClickHouse would name a column of a join with its table.
+        select.set("expressions", [_named(column) for column in select.expressions])
     for subquery in statement.find_all(exp.Subquery):
         if isinstance(subquery.parent, exp.From | exp.Join) and not subquery.alias:
             subquery.set("alias", exp.TableAlias(this=exp.to_identifier("unnamed")))
@@ -72,6 +75,11 @@ def text(statement: exp.Query, dialect: DialectName) -> str:
         return statement.sql(dialect=dialect, identify=True, pretty=True)
     whole = exp.select("*").from_(statement.subquery("tiertune_cells_of_all_parts"))
     return f"{whole.sql(dialect=dialect, identify=True, pretty=True)}\nSETTINGS {_CLICKHOUSE_SETTINGS}"
+
+
+def _named(column: exp.Expression) -> exp.Expression:
+    plain = isinstance(column, exp.Column) and column.table and not isinstance(column.this, exp.Star)
+    return cast("exp.Expression", exp.alias_(column, column.name)) if plain else column
 
 
 def _filtered(node: exp.Expression, _: DialectName) -> exp.Expression:
@@ -165,6 +173,15 @@ def _characters(node: exp.Expression, dialect: DialectName) -> exp.Expression:
     return exp.Anonymous(this="substringUTF8", expressions=[part for part in given if part])
 
 
+def _places(node: exp.Expression, _: DialectName) -> exp.Expression:
+    """Computed keys of a GROUP BY by their place: not every engine finds an expression among its columns."""
+    selected = [column.unalias() for column in cast("exp.Select", node.parent).selects]
+    for key in node.expressions:
+        if not isinstance(key, exp.Column | exp.Literal) and key in selected:
+            key.replace(exp.Literal.number(selected.index(key) + 1))
+    return node
+
+
 def _decided(node: exp.Expression, _: DialectName) -> exp.Expression:
     """A case that a constant decides, as where no probability is binned."""
     first = node.args["ifs"][0].this if not node.this else None
@@ -184,6 +201,7 @@ _REWRITES = (
     (exp.Literal, _literal),
     (exp.Round, _digits),
     (exp.Case, _decided),
+    (exp.Group, _places),
     (exp.Cast, _hashed),
     (exp.Cast, _timed),
     (exp.Cast, _whole),
