@@ -29,7 +29,8 @@ def main() -> int:
     """Run engines; 1 where one disagrees with DuckDB or could not be asked."""
     parser = argparse.ArgumentParser(prog="python -m tests.engines", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ENGINES)}; default: all")
-    parser.add_argument("--quick", action="store_true", help="100,000 requests instead of 10 million")
+    parser.add_argument("--rows", type=int, default=10_000_000, metavar="N", help="of the large log")
+    parser.add_argument("--quick", action="store_true", help="100,000 of them")
     parser.add_argument("--write", action="store_true", help=f"update {figures.PAGE.name} as well")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in ENGINES]
@@ -39,7 +40,7 @@ def main() -> int:
         parser.error("--write publishes a full run")
     signal.signal(signal.SIGTERM, _stop)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    held = logs(100_000 if options.quick else 10_000_000)
+    held = logs(100_000 if options.quick else options.rows)
     met = True
     for name in options.names or ENGINES:
         engine, runs = ENGINES[name]
