@@ -11,6 +11,7 @@ from analytics.collapse.statements import selects
 from analytics.logs.storage import tables
 from analytics.logs.store import Store
 from analytics.measure import tiers
+from analytics.spreadsheet import csv_text
 from analytics.tuning.cells import cells, within_limit
 
 ENDINGS = (".parquet", ".csv")
@@ -56,11 +57,13 @@ def fitted(frame: pl.DataFrame) -> pl.DataFrame:
 def write(frame: pl.DataFrame, path: Path) -> None:
     """Write a cells file: Parquet (Zstandard), or CSV by the ending.
 
+    In CSV names that a spreadsheet would run have an apostrophe in front, see ``spreadsheet.unescaped``.
+
     Raises:
         OSError: It cannot be written.
     """
     if path.suffix == ".csv":
-        frame.write_csv(path, datetime_format="%Y-%m-%d %H:%M:%S%.6f")
+        path.write_text(csv_text(frame), encoding="utf-8", newline="")
     else:
         frame.write_parquet(path, compression="zstd")
 
