@@ -32,6 +32,8 @@ def opened(
     builder = sql.SparkSession.builder.appName("tiertune")
     # Days and times of a log are UTC, whatever the zone of the machines.
     builder = builder.config("spark.sql.session.timeZone", "UTC")
+    # All cells come to the driver; a million of them are more than the gigabyte that Spark allows by itself.
+    builder = builder.config("spark.driver.maxResultSize", "0")
     if master is not None:
         builder = builder.master(master)
     try:

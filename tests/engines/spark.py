@@ -13,7 +13,7 @@ from tests.engines.bench import Log, Run, UnavailableError, command, interpreter
 WORKERS = 2
 _START_S = 120
 _CONFIGURED = """spark.driver.host 127.0.0.1
-spark.driver.memory 2g
+spark.driver.memory 6g
 spark.executor.memory 2g
 spark.sql.shuffle.partitions 8
 spark.ui.enabled false
