@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench soak proofs sample lock
+.PHONY: help install run test check format bench soak proofs engines sample lock
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ soak: install  ## Run the long proofs (hours) and update docs/figures.md
 
 proofs: install  ## Simulate what certificates and intervals promise (an hour) and update docs/figures.md
 	$(BIN)/python -m tests.proofs --write
+
+engines: install  ## Run the collapse on Spark, ClickHouse and Postgres and update docs/figures.md
+	$(BIN)/python -m tests.engines --write
 
 sample: install  ## Write the sample logs anew from their seed
 	$(BIN)/python -m data.generator

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from analytics.commands import (
+    cells,
     copies,
     experiments,
     exports,
@@ -102,6 +103,7 @@ def parser() -> argparse.ArgumentParser:
         planning.add_plan,
         exports.add_export,
         since.add_since,
+        cells.add_cells,
         prices.add_prices,
         prices.add_price,
         prices.add_reprice,

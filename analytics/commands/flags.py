@@ -31,6 +31,7 @@ UNITS = (
     "epoch_ns",
     "usd",
     "cents",
+    "boolean",
 )
 LOG_HELP = "name of a dataset, or one or more files (then nothing is stored)"
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from analytics.commands.outcome import InputError
@@ -27,11 +28,22 @@ def write(path: Path, text: str) -> None:
     Raises:
         InputError: It cannot be written; what was there before stays.
     """
+    with replaced(path) as new, new.open("w", encoding="utf-8", newline="") as stream:
+        stream.write(text)
+
+
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A new file beside ``path`` that takes its place once it was written without an error.
+
+    Raises:
+        InputError: It cannot be written; what was there before stays.
+    """
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+        os.close(descriptor)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
-                stream.write(text)
+            yield Path(name)
             umask = os.umask(0)
             os.umask(umask)
             Path(name).chmod(0o666 & ~umask)

@@ -41,10 +41,16 @@ def _rounded(grade: str) -> str:
     return f"CASE WHEN {grade} > 0 AND {grade} < 1 THEN {_U} < {grade} ELSE {grade} >= 1 END"
 
 
+def _portable(probability: str) -> str:
+    # Powers differ in their last digit from engine to engine, and a key must be the same on all.
+    return f"greatest(round({probability}, 12), 1e-12)"
+
+
 def _probability(column: str, value: str) -> str:
     # Bins of 1% on a log scale: a weight is the reciprocal, so small probabilities need fine ones.
-    binned = f"least(pow(1.01, round(ln({value}) / ln(1.01))), 1.0)"
-    return f"CASE WHEN {BINNED[column]} THEN {binned} ELSE {value} END"
+    binned = f"least({_portable(f'pow(1.01, round(ln({value}) / ln(1.01)))')}, 1.0)"
+    # Without the second condition an unknown one would become 1: least() passes over nulls.
+    return f"CASE WHEN {BINNED[column]} AND {value} IS NOT NULL THEN {binned} ELSE {value} END"
 
 
 SHADOW_PROBABILITY = """CASE WHEN grade_probability IS NULL THEN sampling_probability
@@ -56,7 +62,8 @@ SHADOW_PROBABILITY = """CASE WHEN grade_probability IS NULL THEN sampling_probab
 def _propensity() -> str:
     # Bins of 1% of the odds: the action that was not taken has the rest of the probability.
     odds = "pow(1.01, round(ln(propensity / (1 - propensity)) / ln(1.01)))"
-    binned = f"CASE WHEN propensity < 1 THEN {odds} / (1 + {odds}) ELSE propensity END"
+    shared = _portable(f"{odds} / (1 + {odds})")
+    binned = f"CASE WHEN propensity < 1 THEN {shared} ELSE propensity END"
     return f"CASE WHEN {BINNED['propensity']} THEN {binned} ELSE propensity END"
 
 

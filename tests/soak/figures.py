@@ -12,8 +12,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "figures.md"
 PACKAGES = ("duckdb", "polars", "pyarrow", "streamlit")
 _HEAD = """# Figures
 
-Measured by the long programs of `tests/soak` and `tests/proofs`: `make soak` and `make proofs` run all,
-`python -m tests.soak NAME --write` or `python -m tests.proofs NAME --write` one.
+Measured by the long programs of `tests/soak`, `tests/proofs` and `tests/engines`: `make soak`, `make proofs`
+and `make engines` run all, `python -m tests.soak NAME --write` and the like one.
 A row is replaced when its program runs again.
 
 | program | what | goal | measured | | date | machine |

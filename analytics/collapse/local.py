@@ -1,0 +1,76 @@
+"""The cells of a log that DuckDB holds, and files of cells."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from analytics.collapse.parts import LAYOUT, POLARS, PartName
+from analytics.collapse.statements import selects
+from analytics.logs.storage import tables
+from analytics.logs.store import Store
+from analytics.measure import tiers
+from analytics.spreadsheet import csv_text
+from analytics.tuning.cells import cells, within_limit
+
+ENDINGS = (".parquet", ".csv")
+
+
+def collapsed(store: Store, dataset: str) -> pl.DataFrame:
+    """All parts of a dataset's cells: one row per cell, columns as in ``parts.POLARS``."""
+    pairs = {(pair.fast_model, pair.strong_model) for pair in store.ladder(dataset).pairs}
+    places = Counter(model for pair in pairs for model in set(pair))
+    with store.cursor() as cursor:
+        decisions = tables.of(cursor, dataset, "decisions")
+        named = {"decisions": decisions, "calls": tables.of(cursor, dataset, "calls")}
+        logged = cursor.execute("SELECT form = 'calls' FROM datasets WHERE name = ?", [dataset]).fetchone()
+        found = selects(
+            log=tables.DECISIONS,
+            calls=tiers.LOGGED.format(calls=tables.CALLS) if logged == (True,) else None,
+            several_pairs=any(count > 1 for count in places.values()),
+        )
+        parts: dict[PartName, pl.DataFrame] = {"sweep": cells(cursor, decisions)}
+        for name, text in found.items():
+            if name != "sweep":
+                given = {key: value for key, value in named.items() if f"${key}" in text}
+                parts[name] = cursor.sql(text, params=given).pl()
+    return stacked(parts)
+
+
+def stacked(parts: Mapping[PartName, pl.DataFrame]) -> pl.DataFrame:
+    """Parts under each other, with the columns of ``parts.POLARS``; what a part does not have is null."""
+    return pl.concat([_widened(name, part) for name, part in parts.items()])
+
+
+def fitted(frame: pl.DataFrame) -> pl.DataFrame:
+    """What an engine answered, in the types of a cells file, with as many cells as ``cells`` would have.
+
+    Args:
+        frame: Columns named as in ``parts.POLARS``, in any order and of any types that can be cast.
+    """
+    typed = frame.select(pl.col(name).cast(kind) for name, kind in POLARS.items())
+    sweep = pl.col("part") == "sweep"
+    return pl.concat([within_limit(typed.filter(sweep)).select(*POLARS), typed.filter(~sweep)])
+
+
+def write(frame: pl.DataFrame, path: Path) -> None:
+    """Write a cells file: Parquet (Zstandard), or CSV by the ending.
+
+    In CSV names that a spreadsheet would run have an apostrophe in front, see ``spreadsheet.unescaped``.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    if path.suffix == ".csv":
+        path.write_text(csv_text(frame), encoding="utf-8", newline="")
+    else:
+        frame.write_parquet(path, compression="zstd")
+
+
+def _widened(name: PartName, part: pl.DataFrame) -> pl.DataFrame:
+    given = part.with_columns(tiertune_cells=pl.lit(LAYOUT), part=pl.lit(name))
+    return given.select(
+        (pl.col(column) if column in given.columns else pl.lit(None).alias(column)).cast(kind)
+        for column, kind in POLARS.items()
+    )
