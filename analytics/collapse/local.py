@@ -6,8 +6,9 @@ from pathlib import Path
 
 import polars as pl
 
-from analytics.collapse.parts import LAYOUT, POLARS, PartName
+from analytics.collapse.parts import POLARS, PartName
 from analytics.collapse.statements import selects
+from analytics.logs.schema import CELL_LAYOUT
 from analytics.logs.storage import tables
 from analytics.logs.store import Store
 from analytics.measure import tiers
@@ -69,7 +70,7 @@ def write(frame: pl.DataFrame, path: Path) -> None:
 
 
 def _widened(name: PartName, part: pl.DataFrame) -> pl.DataFrame:
-    given = part.with_columns(tiertune_cells=pl.lit(LAYOUT), part=pl.lit(name))
+    given = part.with_columns(tiertune_cells=pl.lit(CELL_LAYOUT), part=pl.lit(name))
     return given.select(
         (pl.col(column) if column in given.columns else pl.lit(None).alias(column)).cast(kind)
         for column, kind in POLARS.items()

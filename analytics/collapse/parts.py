@@ -7,7 +7,9 @@ request id; a cell may describe a single request.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import polars as pl
 
 from analytics.logs.schema import CELLS
 from analytics.tuning.cells import KEYS, SUMS
@@ -62,6 +64,15 @@ PARTS: dict[PartName, Part] = {
 
 TYPES: dict[str, str] = {column.name: column.sql_type for column in CELLS if column.mappable}
 """Column -> type in DuckDB, in the order of the file."""
+
+POLARS: dict[str, Any] = {
+    name: {
+        "VARCHAR": pl.String(), "DOUBLE": pl.Float64(), "BOOLEAN": pl.Boolean(), "BIGINT": pl.Int64(),
+        "DATE": pl.Date(), "TIMESTAMP": pl.Datetime("us"),
+    }[kind]
+    for name, kind in TYPES.items()
+}  # fmt: skip
+"""Column -> type in Polars."""
 
 MERGED: Mapping[str, str] = {
     **{value: "sum" for part in PARTS.values() for value in part.values},

@@ -5,9 +5,10 @@ from sqlglot import exp
 
 from analytics.collapse import called, dialects, source
 from analytics.collapse.dialects import TEXT
-from analytics.collapse.parts import LAYOUT, PARTS, TYPES, PartName
+from analytics.collapse.parts import PARTS, TYPES, PartName
 from analytics.collapse.source import Source
 from analytics.collapse.statements import selects
+from analytics.logs.schema import CELL_LAYOUT
 from analytics.tuning.cells import BINNED, MOST_PROBABILITIES
 
 _CLEAN, _SPREAD, _LOG, _FLOORED = "tiertune_clean", "tiertune_spread", "tiertune_log", "tiertune_floored"
@@ -87,7 +88,7 @@ def _decided(text: str, binned: list[str]) -> str:
 def _part(name: PartName, text: str) -> exp.Select:
     """One part with every column of the file; those that it does not have are nulls of their type."""
     own = {*PARTS[name].keys, *PARTS[name].values}
-    fixed = {"tiertune_cells": exp.Literal.number(LAYOUT), "part": exp.Literal.string(name)}
+    fixed = {"tiertune_cells": exp.Literal.number(CELL_LAYOUT), "part": exp.Literal.string(name)}
     columns = [
         exp.alias_(
             exp.cast(
