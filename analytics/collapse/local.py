@@ -4,10 +4,13 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+import duckdb
 import polars as pl
 
-from analytics.collapse.parts import POLARS, PartName
+from analytics.collapse.log import part, sweep
+from analytics.collapse.parts import PARTS, POLARS, PartName
 from analytics.collapse.statements import selects
+from analytics.collapse.units import units
 from analytics.logs.schema import CELL_LAYOUT
 from analytics.logs.storage import tables
 from analytics.logs.store import Store
@@ -20,6 +23,10 @@ ENDINGS = (".parquet", ".csv")
 
 def collapsed(store: Store, dataset: str) -> pl.DataFrame:
     """All parts of a dataset's cells: one row per cell, columns as in ``parts.POLARS``."""
+    with store.cursor() as cursor:
+        kept = tables.kept_cells(cursor, dataset)
+        if kept is not None:
+            return stacked({name: _kept(cursor, kept, name) for name in PARTS})
     pairs = {(pair.fast_model, pair.strong_model) for pair in store.ladder(dataset).pairs}
     places = Counter(model for pair in pairs for model in set(pair))
     with store.cursor() as cursor:
@@ -39,9 +46,20 @@ def collapsed(store: Store, dataset: str) -> pl.DataFrame:
     return stacked(parts)
 
 
+def _kept(cursor: duckdb.DuckDBPyConnection, kept: tables.Kept, name: PartName) -> pl.DataFrame:
+    """A part that is kept; of users the sketch knows how many there are."""
+    if name == "sweep":
+        return sweep(cursor, kept)
+    found = part(cursor, kept, name)
+    if name != "log":
+        return found
+    told = units(cursor, kept, found.row(0, named=True))
+    return found.with_columns(units=pl.lit(told.count, pl.Int64), largest_unit=pl.lit(told.largest, pl.Int64))
+
+
 def stacked(parts: Mapping[PartName, pl.DataFrame]) -> pl.DataFrame:
     """Parts under each other, with the columns of ``parts.POLARS``; what a part does not have is null."""
-    return pl.concat([_widened(name, part) for name, part in parts.items()])
+    return pl.concat([_widened(name, rows) for name, rows in parts.items()])
 
 
 def fitted(frame: pl.DataFrame) -> pl.DataFrame:
@@ -69,8 +87,8 @@ def write(frame: pl.DataFrame, path: Path) -> None:
         frame.write_parquet(path, compression="zstd")
 
 
-def _widened(name: PartName, part: pl.DataFrame) -> pl.DataFrame:
-    given = part.with_columns(tiertune_cells=pl.lit(CELL_LAYOUT), part=pl.lit(name))
+def _widened(name: PartName, rows: pl.DataFrame) -> pl.DataFrame:
+    given = rows.with_columns(tiertune_cells=pl.lit(CELL_LAYOUT), part=pl.lit(name))
     return given.select(
         (pl.col(column) if column in given.columns else pl.lit(None).alias(column)).cast(kind)
         for column, kind in POLARS.items()

@@ -205,7 +205,8 @@ class _Batches:
         self.position = {name: f"c{at}" for at, name in enumerate(staged.columns)}
         place = {name: at for at, name in enumerate(staged.columns)}
         self.wanted = sorted({place[source] for wanted in mapping.columns.values() for source in wanted})
-        self._typed = cell_fields.typed if mapping.form == "cells" else typed
+        read = cell_fields.unescaped if staged.format == "csv" else cell_fields.typed
+        self._typed = read if mapping.form == "cells" else typed
         self.models = self._usual_models(folder, staged) if self.dialect.one_side else {}
         for name, text in mapping.constants.items():
             _, faults = typed(name, pl.Series([text]), self._reading(name, constant=True))
