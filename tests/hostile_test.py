@@ -184,6 +184,7 @@ def test_the_hostile_logs_have_thresholds_and_graders_so_that_every_page_is_full
         "JSON",
         "For a router",
         "Compare with today",
+        "Since the change",
     ]
 
 

@@ -86,7 +86,7 @@ class Store(FolderStore):
             if folders.folder(cursor, dataset) is not None:
                 raise SchemaError(
                     f"The rows of {dataset} stay in a folder. Put the file there, then look for changes: "
-                    "tiertune open FOLDER. Or load it into another dataset: --dataset NAME."
+                    "tiertune open FOLDER. Load it into another dataset: --dataset NAME."
                 )
             if catalogue.has_file(cursor, dataset, arrival.file_id):
                 return Ingested(0, catalogue.rows_in(cursor, arrival.typed))

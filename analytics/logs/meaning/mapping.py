@@ -141,7 +141,7 @@ def _lacking_cells(columns: Sequence[str]) -> str | None:
     more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
     return (
         f"This cells file lacks columns: {', '.join(lacking[:_SHOWN])}{more}. Another version made it, or it "
-        "was changed. Make it again: tiertune cells LOG --out cells.parquet."
+        "was changed. Make it again: tiertune cells."
     )
 
 

@@ -48,8 +48,7 @@ class FolderStore(SafeDatabase):
         with self._transaction() as cursor:
             if catalogue.form(cursor, dataset) and folders.folder(cursor, dataset) is None:
                 raise SchemaError(
-                    f"There is a dataset named {dataset} already, with rows of its own. Choose another: "
-                    "--dataset NAME."
+                    f"There is a dataset named {dataset} already, with rows of its own. Choose another name."
                 )
             folders.register(cursor, dataset, found, badge=badge)
         self._reopen()
