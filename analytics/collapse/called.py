@@ -108,7 +108,7 @@ def relations(calls: str, ladder: list[tuple[str, str]]) -> dict[str, exp.Query]
         SchemaError: There is no ladder, or a label is none that can be written as a literal.
     """
     if not ladder:
-        raise SchemaError("Calls are paired by a ladder: --ladder 'FAST>STRONG'.")
+        raise SchemaError("Calls are paired by a ladder of models, FAST>STRONG: name at least one pair.")
     steps: exp.Query | None = None
     for fast, strong in ladder:
         row = exp.select(exp.alias_(_text(fast), "fast_model"), exp.alias_(_text(strong), "strong_model"))

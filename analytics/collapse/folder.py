@@ -112,7 +112,7 @@ def refreshed(
     if not found.known or not found.path.is_dir():
         raise SchemaError(
             "The folder of this log is not there. If it lies elsewhere now, open it there: "
-            f"tiertune open FOLDER."
+            "tiertune open FOLDER."
         )
     known = {place.path: place for place in store.places(dataset)}
     files = folders.listed(found.path)
