@@ -8,7 +8,7 @@ import duckdb
 
 from analytics.collapse import folder_checks as checks
 from analytics.collapse import keeping
-from analytics.collapse.folder_look import hashed, looked
+from analytics.collapse.folder_look import filled, hashed, looked
 from analytics.errors import SchemaError
 from analytics.logs.meaning.answers import Answers
 from analytics.logs.reading.staging import Problem, shown
@@ -74,7 +74,7 @@ def opened(
     if not root.is_dir():
         raise SchemaError(f"There is no folder {shown(path.name)}.")
     held = store.folder(dataset)
-    if held is None or held.path != root or answers != Answers():
+    if held is None or held.path != root or answers != Answers() or filled(held):
         files = folders.listed(root)
         if not files:
             raise SchemaError(

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from analytics.errors import SchemaError
 from analytics.logs import intake
 from analytics.logs.meaning.answers import Answers
+from analytics.logs.meaning.in_place import is_empty
 from analytics.logs.reading.staging import shown
 from analytics.logs.storage import folders
 from analytics.logs.storage.folders import FILENAME, Folder, Place
@@ -65,6 +66,16 @@ def _types(root: Path, files: Sequence[Place]) -> dict[str, str]:
     with duckdb.connect() as connection:
         described = connection.execute(f"DESCRIBE SELECT * FROM {folders.source(root, files)}").fetchall()  # noqa: S608
     return {str(row[0]): str(row[1]) for row in described if row[0] != FILENAME}
+
+
+def filled(found: Folder) -> bool:
+    """Whether a column that is read, and had no value in any file, has some now: then its type is known."""
+    read = {name for sources in found.mapping.columns.values() for name in sources}
+    empty = [name for name in read if is_empty(found.types.get(name, ""))]
+    if not empty:
+        return False
+    types = _types(found.path, folders.listed(found.path))
+    return any(not is_empty(types.get(name, "NULL")) for name in empty)
 
 
 def hashed(root: Path, files: Sequence[Place]) -> dict[str, Place]:

@@ -301,6 +301,16 @@ def test_units_and_names_are_read_as_when_loaded(store: Store, tmp_path: Path) -
     assert ours.facts.pairs[0][1] == "it's big"
 
 
+def test_columns_without_any_value_are_null(store: Store, tmp_path: Path) -> None:
+    frame = wide_log(200).with_columns(
+        propensity=None, arm=None, segment=pl.lit(None, pl.String), threshold=pl.lit(None, pl.Float64)
+    )
+    written(frame, tmp_path / "log" / "a.parquet")
+    folder.opened(store, "folder", tmp_path / "log", NOTHING)
+    loaded(store, frame, tmp_path / "one.parquet")
+    require_same_log(store, "rows", "folder")
+
+
 def test_partitions_give_columns(store: Store, tmp_path: Path) -> None:
     frame = wide_log(300).with_columns(task_category=pl.lit("x"))
     for name, rows in (("math", frame[:120]), ("law", frame[120:])):

@@ -53,6 +53,11 @@ class InPlace:
         return f"SELECT {listed} FROM {source} WHERE {where}"  # noqa: S608 - names are quoted
 
 
+def is_empty(kind: str) -> bool:
+    """Whether a type says that no value of a column is known."""
+    return kind.strip('"').upper() == "NULL"
+
+
 def in_place(mapping: ColumnMapping, types: Mapping[str, str]) -> InPlace:
     """How the rows of typed files are read where they lie.
 
@@ -104,7 +109,7 @@ Sql = tuple[str | None, dict[str, str]]
 
 def _field(name: str, mapping: ColumnMapping, types: Mapping[str, str]) -> Sql:
     constant = mapping.constants.get(name)
-    sources = mapping.columns.get(name, ())
+    sources = [one for one in mapping.columns.get(name, ()) if not is_empty(types[one])]
     if not sources:
         return (None if constant is None else _constant(name, constant)), {}
     base = bare(name)
