@@ -24,6 +24,7 @@ def tier_sums(
     since: date | datetime | None = None,
     until: date | datetime | None = None,
     categories: Sequence[str] | None = None,
+    steps: Sequence[date] | None = None,
 ) -> pl.DataFrame:
     """Sums over the calls of each group, whole days only.
 
@@ -35,6 +36,7 @@ def tier_sums(
         since: First day that counts, UTC; None for no limit.
         until: First day that no longer counts, UTC; None for no limit.
         categories: Names that count, ``UNCATEGORISED`` for calls without one; None for all.
+        steps: First days of longer steps, in order: ``day`` is then the one that a day belongs to.
 
     Returns:
         As ``measure.tiers.tier_table``; percentiles are exact to 0.5%, and null where both a day and a
@@ -46,6 +48,9 @@ def tier_sums(
 
     def counted(name: PartName) -> pl.DataFrame:
         found = _asked(part(cursor, kept, name), since=since, until=until, categories=categories)
+        if steps is not None and "day" in found.columns:
+            place = pl.Series("day", steps).search_sorted(found["day"], side="right") - 1
+            found = found.with_columns(pl.Series("day", steps).gather(place).alias("day"))
         return found.join(tiers, on="model", how="left")
 
     calls = counted("calls")

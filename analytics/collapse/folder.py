@@ -163,9 +163,10 @@ def _added(
         if not answers.accept_rejects:
             listed = [Problem(0, None, f"{reason} ({count:,} rows)") for reason, count in why]
             refuse_many_rejects(total, rejected, listed, unit="row")
+        sound = rejected == 0 and (anew or store.files(dataset)["rejected"].sum() == 0)
         progress("looking for repeated requests")
         asked = [
-            checks.new_requests(cursor, found, read, group, news=timed)
+            checks.new_requests(cursor, found, read, group, news=timed, sound=sound)
             for group in checks.overlapping(timed, kept)
         ]
         summed, requests = news, sum(count for count, _ in asked)
@@ -173,10 +174,10 @@ def _added(
         if spread:  # their calls would count twice: all files are summed up together
             summed = [*kept, *timed]
             requests = sum(
-                checks.new_requests(cursor, found, read, group, news=summed)[0]
+                checks.new_requests(cursor, found, read, group, news=summed, sound=sound)[0]
                 for group in checks.overlapping(summed, [])
             )
-        several = checks.several_pairs(cursor, found, read, summed)
+        several = checks.several_pairs(cursor, found, read, summed, sound=sound)
     progress("summing up")
 
     def fill(cursor: duckdb.DuckDBPyConnection, tables: Kept) -> None:
@@ -186,7 +187,7 @@ def _added(
             cursor,
             tables,
             source=log_sha256(place.file_id for place in summed),
-            log=f"({read.rows(folders.source(found.path, summed))})",
+            log=f"({read.rows(folders.source(found.path, summed), sound=sound)})",
             requests=requests,
             several_pairs=several,
         )

@@ -116,6 +116,7 @@ def new_requests(
     group: Sequence[Place],
     *,
     news: Sequence[Place],
+    sound: bool,
 ) -> tuple[int, bool]:
     """How many requests the new files of a group add, and whether some of theirs are in earlier files too.
 
@@ -125,6 +126,7 @@ def new_requests(
         read: How its rows are read.
         group: Files whose periods overlap, see ``overlapping``.
         news: The new files.
+        sound: Whether no row of any file is left out.
 
     Raises:
         SchemaError: Some row has the request id and models of another.
@@ -135,7 +137,7 @@ def new_requests(
         listed = list(files)
         if not listed:
             return 0, 0
-        rows = read.rows(folders.source(found.path, listed))
+        rows = read.rows(folders.source(found.path, listed), sound=sound)
         (found_counts,) = cursor.execute(
             f"SELECT count(*), count(DISTINCT hash({key})) FROM ({rows})"  # noqa: S608 - our own names only
         ).fetchall()
@@ -160,10 +162,10 @@ def new_requests(
 
 
 def several_pairs(
-    cursor: duckdb.DuckDBPyConnection, found: Folder, read: InPlace, news: Sequence[Place]
+    cursor: duckdb.DuckDBPyConnection, found: Folder, read: InPlace, news: Sequence[Place], *, sound: bool
 ) -> bool:
     """Whether a model stands in several pairs, so that one call of it may be on several rows."""
-    rows = read.rows(folders.source(found.path, news))
+    rows = read.rows(folders.source(found.path, news), sound=sound)
     pairs = cursor.execute(f"SELECT DISTINCT fast_model, strong_model FROM ({rows})").fetchall()  # noqa: S608
     models = [model for pair in pairs for model in pair if model is not None]
     return len(models) > len(set(models))

@@ -13,6 +13,14 @@ from analytics.logs.storage.tables import Kept
 from analytics.tuning.cells import within_limit
 
 _NARROW: dict[str, pl.DataType] = {"fold": pl.UInt8(), "step": pl.Int16(), "bin": pl.Int32()}
+_NAMES = "task_category, fast_model, strong_model, policy_kind, arm, route"
+_HISTOGRAMS = f"""
+    SELECT {_NAMES}, list(step::SMALLINT) AS step, list(bin::INTEGER) AS bin, list(n) AS n,
+        list(weight) AS weight
+    FROM (
+        SELECT {_NAMES}, step, bin, sum(n)::BIGINT AS n, sum(weight) AS weight
+        FROM {tables.HISTOGRAMS} GROUP BY ALL)
+    GROUP BY ALL"""  # noqa: S608 - our own names only
 _PAIR = ["task_category", "fast_model", "strong_model"]
 
 
@@ -27,17 +35,26 @@ def part(cursor: duckdb.DuckDBPyConnection, kept: Kept, name: PartName) -> pl.Da
     Returns:
         The keys and values of ``PARTS[name]``; no rows where the log has nothing of it, one for ``log``.
     """
+    if name == "latency":
+        return _histograms(cursor, kept)
     found = PARTS[name]
     merged = [f"{MERGED[value]}({value})::{TYPES[value]} AS {value}" for value in found.values]
     columns = ", ".join([*found.keys, *merged])
     grouped = f"GROUP BY {', '.join(found.keys)}" if found.keys else ""
-    sums, form = (tables.HISTOGRAMS, "histograms") if name == "latency" else (tables.CELLS, "cells")
     frame: pl.DataFrame = cursor.sql(
-        f"SELECT {columns} FROM {sums} WHERE part = $part {grouped}",  # noqa: S608 - our own names
-        params={form: getattr(kept, form), "part": name},
+        f"SELECT {columns} FROM {tables.CELLS} WHERE part = $part {grouped}",  # noqa: S608 - our own names
+        params={"cells": kept.cells, "part": name},
     ).pl()
-    narrow = [pl.col(key).cast(_NARROW[key]) for key in found.keys if key in _NARROW]
-    return frame.with_columns(narrow)
+    return frame.with_columns(pl.col(key).cast(_NARROW[key]) for key in found.keys if key in _NARROW)
+
+
+def _histograms(cursor: duckdb.DuckDBPyConnection, kept: Kept) -> pl.DataFrame:
+    """The part ``latency``: millions of rows with few names in them, which cross once each."""
+    frame: pl.DataFrame = cursor.sql(_HISTOGRAMS, params={"histograms": kept.histograms}).pl()
+    names = frame.with_columns(pl.col(pl.String).cast(pl.Categorical))
+    return names.explode("step", "bin", "n", "weight").select(
+        *PARTS["latency"].keys, *PARTS["latency"].values
+    )
 
 
 def sweep(cursor: duckdb.DuckDBPyConnection, kept: Kept) -> pl.DataFrame:

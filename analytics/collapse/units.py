@@ -22,13 +22,13 @@ _BITS = 60
 
 PART = "units"
 SELECT = f"""
-    WITH unit AS (
+    WITH unit AS MATERIALIZED (
         SELECT ('0x' || md5(unit_id)[1:15])::BIGINT AS bin, count(*) AS n
         FROM {{log}} WHERE unit_id IS NOT NULL GROUP BY unit_id)
     SELECT * FROM (SELECT 'smallest' AS route, bin, n FROM unit ORDER BY bin LIMIT {MOST})
     UNION ALL
     SELECT 'large' AS route, bin, n FROM unit
-    WHERE n >= {LARGE_SHARE} * (SELECT count(*) FROM {{log}})"""  # noqa: S608 - our own names only
+    WHERE n >= {LARGE_SHARE} * (SELECT sum(n) FROM unit)"""  # noqa: S608 - our own names only
 """The sketch of one source: route, bin (the hash) and n (requests)."""
 
 # Beyond the last hash of a source that is full, nothing is known of it.

@@ -6,6 +6,9 @@ from datetime import date, timedelta
 import duckdb
 import polars as pl
 
+from analytics.collapse.calls import tier_sums
+from analytics.logs.schema import UNCATEGORISED
+from analytics.logs.storage import tables
 from analytics.measure.tiers import tier_estimates, tier_table
 
 MOST_STEPS = 60
@@ -38,6 +41,9 @@ def timeline(
         steps without calls.
     """
     days = step_days(first, last)
+    kept = tables.kept_cells(cursor, dataset)
+    if kept is not None:
+        return _from_cells(cursor, dataset, kept, first=first, last=last, categories=categories)
     parts = []
     for start in starts(first, last, days=days):
         until = min(start + timedelta(days=days), last + timedelta(days=1))
@@ -46,6 +52,30 @@ def timeline(
         )
         parts.append(tier_estimates(sums).select(pl.lit(start).alias("day"), pl.all()))
     return pl.concat(parts)
+
+
+def _from_cells(
+    cursor: duckdb.DuckDBPyConnection,
+    dataset: str,
+    kept: tables.Kept,
+    *,
+    first: date,
+    last: date,
+    categories: Sequence[str | None] | None,
+) -> pl.DataFrame:
+    """The same where cells are kept, whose histograms add up over days."""
+    wanted = None if categories is None else [UNCATEGORISED if name is None else name for name in categories]
+    sums = tier_sums(
+        cursor,
+        dataset,
+        kept,
+        keys=("day", "tier"),
+        since=first,
+        until=last + timedelta(days=1),
+        categories=wanted,
+        steps=starts(first, last, days=step_days(first, last)),
+    )
+    return tier_estimates(sums)
 
 
 def step_days(first: date, last: date) -> int:

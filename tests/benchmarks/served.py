@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -130,14 +131,23 @@ def _healthy(url: str) -> bool:
         return False
 
 
-def _tab(browser: Browser) -> tuple[Page, list[float]]:
-    """A tab and the times at which the server sent it something."""
+@dataclass(slots=True)
+class Frames:
+    """When the browser asked the server for something, and when it was sent something."""
+
+    asked: list[float] = field(default_factory=list)
+    sent: list[float] = field(default_factory=list)
+
+
+def _tab(browser: Browser) -> tuple[Page, Frames]:
+    """A tab and what passes between it and the server."""
     page = browser.new_page(viewport={"width": 1440, "height": 1400})
     page.set_default_timeout(_PATIENCE_MS)
-    frames: list[float] = []
+    frames = Frames()
 
     def listened(socket: WebSocket) -> None:
-        socket.on("framereceived", lambda _: frames.append(time.perf_counter()))
+        socket.on("framesent", lambda _: frames.asked.append(time.perf_counter()))
+        socket.on("framereceived", lambda _: frames.sent.append(time.perf_counter()))
 
     page.on("websocket", listened)
     return page, frames
@@ -158,21 +168,22 @@ def _switched(page: Page, name: str) -> float:
     return time.perf_counter() - start
 
 
-def _moved(page: Page, frames: list[float]) -> tuple[float, float]:
-    """Seconds until the cards changed, and until the server had answered."""
+def _moved(page: Page, frames: Frames) -> tuple[float, float]:
+    """Seconds until the cards changed, and from the browser's question to the server's last answer."""
     handle = page.get_by_role("slider").first
     handle.focus()
     before = page.evaluate(_CARDS)
     key = "ArrowLeft" if handle.evaluate(_ROOM) > 0 else "ArrowRight"
     page.wait_for_timeout(300)
-    frames.clear()
+    frames.asked.clear()
+    frames.sent.clear()
     start = time.perf_counter()
     page.keyboard.press(key)
     page.wait_for_function("(before) => (" + _CARDS + ")() !== before", arg=before)
     shown = time.perf_counter() - start
     page.wait_for_function(_IDLE)
     page.wait_for_timeout(200)
-    return shown, frames[-1] - start if frames else shown
+    return shown, frames.sent[-1] - frames.asked[0]
 
 
 def _resident_mib(pid: int) -> float:

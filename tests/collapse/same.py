@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import polars as pl
 from polars.testing import assert_frame_equal
 
 from analytics.logs.store import Store
 from analytics.measure.tiers import GROUPINGS, tier_table
+from analytics.measure.timeline import timeline
 from analytics.tuning.log import Log, read_log
 
 LATENCIES = ("latency_p50_s", "latency_p95_s")
@@ -16,6 +18,7 @@ def require_same_log(store: Store, rows: str, cells: str) -> tuple[Log, Log]:
     ours, theirs = read_log(store, rows), read_log(store, cells)
     for name in ("cells", "latency", "dearest"):
         expected, found = getattr(ours, name), getattr(theirs, name)
+        found = found.with_columns(pl.col(pl.Categorical).cast(pl.String))
         assert_frame_equal(expected, found.select(expected.columns), check_row_order=False, rel_tol=1e-12)
     same = ("categories", "pairs", "arms", "experiments", "confidence_kinds", "first_ts", "last_ts")
     for name in (*same, "requests", "rows", "units", "largest_unit"):
@@ -38,3 +41,17 @@ def require_same_tiers(store: Store, rows: str, cells: str) -> None:
         assert_frame_equal(
             expected.drop(LATENCIES), found.select(expected.columns).drop(LATENCIES), rel_tol=1e-12
         )
+    ends = read_log(store, rows).facts
+    if ends.first_ts is None or ends.last_ts is None:
+        return
+    period = {"first": ends.first_ts.date(), "last": ends.last_ts.date()}
+    with store.cursor() as cursor:
+        expected = timeline(cursor, rows, **period)
+    with store.cursor() as cursor:
+        found = timeline(cursor, cells, **period)
+    assert_frame_equal(
+        expected.drop(LATENCIES),
+        found.select(expected.columns).drop(LATENCIES),
+        rel_tol=1e-9,
+        check_row_order=False,
+    )

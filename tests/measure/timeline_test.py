@@ -29,9 +29,10 @@ def cursor():
     with duckdb.connect() as connection:
         for table in ("calls", "calls_7"):
             connection.execute(f"CREATE TABLE {table} ({', '.join(f'{c.name} {c.sql_type}' for c in CALLS)})")
-        connection.execute("CREATE TABLE datasets (name VARCHAR, form VARCHAR, id BIGINT)")
+        connection.execute("CREATE TABLE datasets (name VARCHAR, form VARCHAR, id BIGINT, version BIGINT)")
+        connection.execute("CREATE TABLE kept_cells (dataset VARCHAR, version BIGINT, pending VARCHAR)")
         connection.execute("CREATE TABLE models (dataset VARCHAR, model VARCHAR, tier VARCHAR)")
-        connection.execute("INSERT INTO datasets VALUES ('log', 'calls', 7)")
+        connection.execute("INSERT INTO datasets VALUES ('log', 'calls', 7, 1)")
         connection.execute("INSERT INTO models VALUES ('log', 'm', 'small')")
         rows = [
             (

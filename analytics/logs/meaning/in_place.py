@@ -41,16 +41,20 @@ class InPlace:
     faults: dict[str, str]
     notes: tuple[str, ...] = ()
 
-    def rows(self, source: str, *, faulty: bool = False) -> str:
-        """A SELECT of the rows that stay, or of those that are left out, from a relation of the files.
+    def rows(self, source: str, *, sound: bool = False) -> str:
+        """A SELECT of the rows that stay, from a relation of the files.
 
         Every column of ``decisions`` is there, null where the files do not give it.
+
+        Args:
+            source: The relation.
+            sound: Whether none is known to be left out, so that none has to be looked at.
         """
         given = {column.name: f"CAST(NULL AS {column.sql_type})" for column in DECISIONS} | self.columns
         listed = ", ".join(f"{text} AS {name}" for name, text in given.items())
-        wrong = " OR ".join(f"coalesce({text}, false)" for text in self.faults.values()) or "false"
-        where = wrong if faulty else f"NOT ({wrong})"
-        return f"SELECT {listed} FROM {source} WHERE {where}"  # noqa: S608 - names are quoted
+        wrong = [f"coalesce({text}, false)" for text in self.faults.values()]
+        where = "" if sound or not wrong else f" WHERE NOT ({' OR '.join(wrong)})"
+        return f"SELECT {listed} FROM {source}{where}"  # noqa: S608 - names are quoted
 
 
 def is_empty(kind: str) -> bool:

@@ -142,7 +142,8 @@ def view(connection: duckdb.DuckDBPyConnection, dataset: str, key: int) -> None:
     found, files = folder(connection, dataset), places(connection, dataset)
     if found is None or not files or not found.known or not _unchanged(found.path, files):
         return
-    rows = found.read().rows(source(found.path, files))
+    left_out = connection.execute("SELECT sum(rejected) FROM files WHERE dataset = ?", [dataset]).fetchall()
+    rows = found.read().rows(source(found.path, files), sound=left_out == [(0,)])
     connection.execute(f"CREATE VIEW {name} AS {rows}")
 
 
