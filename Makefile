@@ -45,8 +45,9 @@ soak: install  ## Run the long proofs (hours) and update docs/figures.md
 proofs: install  ## Simulate what certificates and intervals promise (an hour) and update docs/figures.md
 	$(BIN)/python -m tests.proofs --write
 
-engines: install  ## Run the collapse on Spark, ClickHouse and Postgres and update docs/figures.md
+engines: install  ## Run the collapse on other engines and exports through a router's validator; update docs/figures.md
 	$(BIN)/python -m tests.engines --write
+	$(BIN)/python -m tests.validators --write
 
 sample: install  ## Write the sample logs anew from their seed
 	$(BIN)/python -m data.generator

@@ -109,7 +109,7 @@ def vllm(rules: Rules, *, method: str | None = None) -> Fragment:
     decisions.append(_vllm_decision(None, rules.default, chosen, priority=100))
     document = {
         "routing": {
-            "signals": {"domains": [{"name": name, "mmlu_categories": [name]} for name in rules.categories]},
+            "signals": {"domains": [_vllm_domain(name) for name in rules.categories]},
             "decisions": decisions,
         }
     }
@@ -118,6 +118,11 @@ def vllm(rules: Rules, *, method: str | None = None) -> Fragment:
         {"vllm-sr.yaml": text},
         ("Merge it into the output of vllm-sr config init and run vllm-sr config validate.",),
     )
+
+
+def _vllm_domain(name: str) -> dict[str, object]:
+    """A category as a signal; its validator wants a description."""
+    return {"name": name, "description": f"Requests of the category {name}", "mmlu_categories": [name]}
 
 
 def _vllm_decision(name: str | None, rule: Rule, method: str, *, priority: int) -> dict[str, object]:
