@@ -75,13 +75,14 @@ def wait(app: App) -> None:
     while time.monotonic() < deadline:
         if app.process.poll() is not None:
             raise AssertionError(f"The server ended: {app.output.read_text(errors='replace')}")
-        if _healthy(app.url):
+        if healthy(app.url):
             return
         time.sleep(0.2)
     raise AssertionError(f"The server did not answer: {app.output.read_text(errors='replace')}")
 
 
-def _healthy(url: str) -> bool:
+def healthy(url: str) -> bool:
+    """Whether a dashboard answers there."""
     try:
         with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5) as answer:  # noqa: S310 - our own server
             return bool(answer.status == 200)

@@ -13,8 +13,12 @@ from analytics.tuning.latency import WIDTH
 from tests.benchmarks import collapse, plot, sweep
 from tests.benchmarks.timing import Goal, Section, Timing, interleaved
 
-COLLAPSE, POLARS = "collapse, 17 keys and 30 sums", "the same by Polars, streaming engine"
-SWEEP, EXACT, BINNED = "102 thresholds x 20 categories", "exact p50 and p95 by model", "the same from bins"
+COLLAPSE, POLARS = "collapse, 17 keys and 30 sums", "the collapse by Polars, streaming engine"
+SWEEP, EXACT, BINNED = (
+    "102 thresholds x 20 categories",
+    "exact p50 and p95 by model",
+    "p50 and p95 by model from bins",
+)
 PLOT = "growth.svg"
 MOST_RATIO, MOST_MIB, MOST_OFF = 1.5, 600.0, 0.01
 _LATENCIES = """

@@ -5,8 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +12,7 @@ from statistics import median
 
 from playwright.sync_api import Browser, Page, WebSocket, sync_playwright
 
-from tests.app import free_port
+from tests.app import free_port, healthy
 from tests.benchmarks.timing import Goal, Section, Timing, duration
 from tests.chromium import executable
 
@@ -115,20 +113,12 @@ def _server(database: Path, dataset: str) -> Iterator[tuple[subprocess.Popen[byt
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
-        while not _healthy(url):
+        while not healthy(url):
             time.sleep(0.02)
         yield process, url, began
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=60)
-
-
-def _healthy(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5) as answer:  # noqa: S310 - our own server
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return False
 
 
 @dataclass(slots=True)
