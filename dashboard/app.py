@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import sign_in
+from dashboard import collector, sign_in
 from dashboard.sidebar import sidebar
 
 ASSETS = Path(__file__).parent / "assets"
@@ -28,4 +28,7 @@ page = st.navigation(
 with st.spinner("Opening the log"):
     sidebar()
 sign_in.account()
-page.run()
+try:
+    page.run()
+finally:
+    collector.spare_modules()

@@ -4,6 +4,8 @@ Streamlit's front end replaces the tokens by the theme's colours, so that one fi
 dark theme and Python need not know which is shown. A token may carry two more digits for its opacity.
 """
 
+from typing import Any
+
 # Plotly looks pandas up among the loaded modules and trips over it while another session's thread, in
 # Streamlit, is half through importing it; here it is whole before any figure is made.
 import pandas  # noqa: F401, ICN001
@@ -37,6 +39,27 @@ TICK_SIZE = 13
 LABEL_SIZE = 14
 NOTE_SIZE = 12
 LINE = 2.5
+_AXIS = {
+    "fixedrange": True,
+    "ticks": "",
+    "zeroline": False,
+    "nticks": 6,
+    "title": {"standoff": 12, "font": {"size": TICK_SIZE, "color": MUTED}},
+    "tickfont": {"size": TICK_SIZE, "color": MUTED},
+    "automargin": True,
+}
+_LAYOUT: dict[str, Any] = {
+    "paper_bgcolor": CLEAR,
+    "plot_bgcolor": CLEAR,
+    "margin": {"l": 8, "r": 16, "t": 34, "b": 8, "pad": 4},
+    "showlegend": False,
+    "hovermode": "closest",
+    "dragmode": False,
+    "hoverlabel": {"align": "left"},
+    "bargap": 0.3,
+    "xaxis": {"showgrid": False, **_AXIS},
+    "yaxis": {"showgrid": True, "gridwidth": 1, "gridcolor": GRID, **_AXIS},
+}
 
 
 def band(token: str) -> str:
@@ -54,31 +77,7 @@ def base(height: int) -> go.Figure:
 
     They are set on the figure, not in a template: Streamlit's front end merges its own template over ours.
     """
-    figure = go.Figure()
-    figure.update_layout(
-        height=height,
-        paper_bgcolor=CLEAR,
-        plot_bgcolor=CLEAR,
-        margin={"l": 8, "r": 16, "t": 34, "b": 8, "pad": 4},
-        showlegend=False,
-        hovermode="closest",
-        dragmode=False,
-        hoverlabel={"align": "left"},
-        bargap=0.3,
-    )
-    axis = {
-        "fixedrange": True,
-        "ticks": "",
-        "zeroline": False,
-        "nticks": 6,
-        "title_standoff": 12,
-        "tickfont": {"size": TICK_SIZE, "color": MUTED},
-        "title_font": {"size": TICK_SIZE, "color": MUTED},
-        "automargin": True,
-    }
-    figure.update_xaxes(showgrid=False, **axis)
-    figure.update_yaxes(showgrid=True, gridwidth=1, gridcolor=GRID, **axis)
-    return figure
+    return go.Figure(layout={**_LAYOUT, "height": height})
 
 
 def axis_name(figure: go.Figure, text: str, *, y: float = 1.0, bold: bool = False) -> None:

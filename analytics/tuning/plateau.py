@@ -11,6 +11,7 @@ References:
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -94,7 +95,7 @@ def plateau(
     weight = largest_weight(selection, (category,))
     inflation = selection.accuracy_inflation
     spare = 2 * weight**2
-    critical = _critical_value(squares[known], spare=spare, level=level)
+    critical = _critical_value(tuple(_compared(squares[known])), spare=spare, level=level)
     total = gains - gains[reference]
     between = np.abs(squares - squares[reference])
     error = np.sqrt((between + spare) * inflation) / n
@@ -141,18 +142,20 @@ def _costs(selection: Selection, at: Levels) -> tuple[Floats, Floats, float]:
     return cost_band(whole)["value"], whole.escalated, float(whole.rows[0])
 
 
-def _critical_value(squares: Floats, *, spare: float, level: float) -> float:
+@lru_cache(maxsize=256)
+def _critical_value(squares: tuple[float, ...], *, spare: float, level: float) -> float:
     """Standard errors that, at the level, no difference between two thresholds exceeds by chance.
 
     The requests between two thresholds are independent of those between two others, so under equal
-    accuracies the cumulative gain is a random walk whose variance is the cumulative sum of squares.
+    accuracies the cumulative gain is a random walk whose variance is the cumulative sum of squares. It is
+    the same for every reference, so the next one of a category finds it here.
 
     Args:
-        squares: Cumulative squared gains at the thresholds in question, ascending.
+        squares: Distinct cumulative squared gains at the thresholds in question, ascending.
         spare: Variance of the two requests that are added, see ``paired_band``.
         level: Coverage.
     """
-    at = _compared(squares)
+    at = np.array(squares)
     draw = np.random.default_rng(_SEED)
     steps = draw.standard_normal((DRAWS, at.size - 1)) * np.sqrt(np.diff(at))
     walk = np.concatenate([np.zeros((DRAWS, 1)), np.cumsum(steps, axis=1)], axis=1)

@@ -271,13 +271,16 @@ def _axes(figure: "go.Figure", choices: "Sequence[Candidate]", places: Axis) -> 
     costs = [choice.cost_per_request_usd for choice in choices]
     dearest = max((entry.high or entry.value or 0.0 for entry in costs), default=0.0)
     decimals = max(words.money_decimals(dearest), 2)
-    figure.update_layout(
-        yaxis={"domain": PANELS["accuracy"][1], "tickformat": ".0%", "range": accuracy_range(choices)},
-        yaxis2={**common, **fonts, "domain": PANELS["cost"][1], "tickformat": f"$.{decimals}f", "nticks": 3,
-                "rangemode": "tozero", "anchor": "x"},
-        yaxis3={**common, **fonts, "domain": PANELS["share"][1], "tickformat": ".0%", "nticks": 3,
-                "rangemode": "tozero", "anchor": "x"},
-    )  # fmt: skip
+    first = figure.layout.yaxis
+    first.domain, first.tickformat, first.range = PANELS["accuracy"][1], ".0%", accuracy_range(choices)
+    figure.layout.yaxis2 = {
+        **common, **fonts, "domain": PANELS["cost"][1], "tickformat": f"$.{decimals}f", "nticks": 3,
+        "rangemode": "tozero", "anchor": "x",
+    }  # fmt: skip
+    figure.layout.yaxis3 = {
+        **common, **fonts, "domain": PANELS["share"][1], "tickformat": ".0%", "nticks": 3,
+        "rangemode": "tozero", "anchor": "x",
+    }  # fmt: skip
     width = places.x[-1] - places.x[0] or 1.0
     figure.update_xaxes(
         title_text="Threshold: keep the fast answer if its confidence is at least this",

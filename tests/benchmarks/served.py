@@ -29,7 +29,7 @@ _IDLE = """() => {
 }"""
 _CARDS = """() => [...document.querySelectorAll('[data-testid="stMetric"]')]
     .map(one => one.innerText).join()"""
-_ROOM = """(one) => Number(one.getAttribute('aria-valuenow')) - Number(one.getAttribute('aria-valuemin'))"""
+_ROOM = "(one) => Number(one.value) - Number(one.min)"
 _OTHER = "(before) => document.querySelector('[data-testid=\"stMain\"] h1')?.innerText !== before"
 
 
