@@ -1,5 +1,6 @@
 """From a log file to rows in the store: inspect, convert, load. Files are parsed in a child process."""
 
+import contextlib
 import os
 import shutil
 import uuid
@@ -8,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from analytics.collapse.upkeep import kept_up
 from analytics.errors import SchemaError
 from analytics.logs.inspection import (
     Cancel,
@@ -35,7 +37,7 @@ from analytics.logs.reports import (
     unpriced_note,
 )
 from analytics.logs.storage.arrivals import Arrival
-from analytics.logs.storage.database import unwritten
+from analytics.logs.storage.database import StoreError, unwritten
 from analytics.logs.storage.ingest import Ingested
 from analytics.logs.store import Store
 
@@ -136,6 +138,8 @@ def loaded(
     judge([])
     arrival = arrived(inspection, mapping, converted, answers=answers, stated=store.prices(), again=again)
     stored = store.ingest(dataset, arrival, badge=badge, raw=inspection.raw, judge=judge)
+    with contextlib.suppress(StoreError):  # the file is in; what pages read of it can be summed up later
+        kept_up(store, dataset)
     return report(mapping, arrival, stored)
 
 

@@ -95,7 +95,7 @@ class Store(FolderStore):
             pricing.taken_back(cursor, dataset)
             found = arrived(cursor, dataset, arrival, judge)
             before = catalogue.version(cursor, dataset)
-            refreshed(cursor, dataset)
+            refreshed(cursor, dataset, added=arrival.file_id if arrival.form == "decisions" else None)
             if arrival.form == "decisions" and pricing.which(cursor, dataset) == "missing":
                 upkeep.appended(cursor, dataset, before, arrival.file_id)
             return found

@@ -2,7 +2,9 @@
 
 import hashlib
 import random
+from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stores import call, load, rows
@@ -40,6 +42,45 @@ def test_equal_rows_count_once_and_other_values_are_conflicts(store):
     assert "other values; the first is kept" in problem.reason
     kept = rows(store, "SELECT strong_model, confidence FROM decisions ORDER BY 1")
     assert kept == [("s", 0.5), ("t", 0.5)]
+
+
+JANUARY, FEBRUARY = datetime(2026, 1, 15), datetime(2026, 2, 15)  # noqa: DTZ001 - naive UTC, as stored
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "loaded"),
+    [
+        ([JANUARY, FEBRUARY], JANUARY + timedelta(days=1), 0),  # within the period of the earlier file
+        ([JANUARY, FEBRUARY], FEBRUARY, 0),
+        ([JANUARY, JANUARY], FEBRUARY, 1),
+        ([FEBRUARY, FEBRUARY], JANUARY, 1),
+        ([JANUARY, None], FEBRUARY, 0),  # any row of the earlier file may be of any time
+        ([None, None], FEBRUARY, 0),
+        ([JANUARY, JANUARY], None, 0),
+    ],
+)
+def test_requests_of_a_large_log_are_compared_with_files_about_their_period(
+    store, monkeypatch, known, new, loaded
+):
+    monkeypatch.setattr(tables, "LARGE", 2)
+    load(store, "d", [decision("a", ts=known[0]), decision("b", ts=known[1])], form="decisions")
+    found = load(store, "d", [decision("a", ts=new)], form="decisions", file="later.csv")
+    assert (found.loaded, len(found.conflicts)) == (loaded, 1 - loaded)
+
+
+def test_requests_of_a_small_log_are_compared_with_all_files(store):
+    load(store, "d", [decision("a", ts=JANUARY)], form="decisions")
+    found = load(store, "d", [decision("a", ts=FEBRUARY)], form="decisions", file="later.csv")
+    assert (found.loaded, len(found.conflicts)) == (0, 1)
+
+
+def test_models_and_pairs_of_a_later_file_join_those_that_were_there(store):
+    load(store, "d", [decision("a", task_category="x")], form="decisions")
+    load(store, "d", [decision("b", task_category="x", strong_model="t")], form="decisions", file="2.csv")
+    load(store, "d", [decision("c", fast_model="g")], form="decisions", file="3.csv")
+    assert store.models("d")["model"].to_list() == ["f", "g", "s", "t"]
+    pairs = [(p.task_category, p.fast_model, p.strong_model, p.position) for p in store.ladder("d").pairs]
+    assert pairs == [("x", "f", "s", 0), ("x", "f", "t", 1), (None, "g", "s", 0)]
 
 
 def test_calls_of_one_model_are_known_by_the_tools_own_ids(store):

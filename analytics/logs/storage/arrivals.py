@@ -102,19 +102,20 @@ def entered(cursor: duckdb.DuckDBPyConnection, dataset: str, arrival: Arrival, f
     )
 
 
-def refreshed(cursor: duckdb.DuckDBPyConnection, dataset: str) -> None:
+def refreshed(cursor: duckdb.DuckDBPyConnection, dataset: str, *, added: str | None = None) -> None:
     """Bring up to date what follows from a dataset's rows: grades, costs, models, ladder, decisions, version.
 
     Args:
         cursor: Inside a transaction.
         dataset: Whose answers have the log's own grades only.
+        added: The file of decisions that is all that is new; None: anything may be.
     """
     form = catalogue.require(cursor, dataset)
     if form != "cells":
         grading.applied(cursor, dataset)
         pricing.applied(cursor, dataset)
-    refresh_models(cursor, dataset, form)
-    ladders.refresh_ladder(cursor, dataset, form)
+    refresh_models(cursor, dataset, form, added=added)
+    ladders.refresh_ladder(cursor, dataset, form, added=added)
     if form == "calls":
         pairing.rebuild_decisions(cursor, dataset)
     catalogue.changed(cursor, dataset)

@@ -12,6 +12,7 @@ import duckdb
 from analytics.logs.reading.staging import Problem
 from analytics.logs.schema import FOLDS, TABLES, Form
 from analytics.logs.storage import tables
+from analytics.logs.storage.quoting import quoted
 
 KEYS: dict[Form, tuple[str, ...]] = {
     "decisions": ("request_id", "fast_model", "strong_model"),
@@ -28,6 +29,11 @@ CONFLICTS: dict[Form, str] = {
     "grades": "the same answer has another grade by the same grader at the same time; the first is kept",
 }
 
+_STORED: dict[Form, str] = {
+    "decisions": tables.DECISIONS,
+    "calls": tables.CALLS,
+    "grades": tables.GRADES,
+}
 _UNIT = "coalesce(unit_id, request_id)"
 FOLD = f"(('0x' || left(md5({_UNIT}), 8))::UINTEGER % {FOLDS})::UTINYINT"
 """First eight hex digits of the MD5 of the unit, modulo the number of folds: the same on every engine."""
@@ -131,13 +137,18 @@ def _dropped(
     keys = KEYS[form]
     columns = _columns(form, present)
     stored = tables.columns(cursor, form, key) if key is not None else []
-    rows = {"decisions": tables.DECISIONS, "calls": tables.CALLS, "grades": tables.GRADES}[form]
+    rows = _STORED[form]
     table: dict[str, str] = {form: form if key is None or not stored else tables.name(form, key)}
     hashed = f"hash({', '.join(columns[name] for name in keys)})"
-    known = f" UNION ALL SELECT hash({', '.join(keys)}) FROM {rows}" if stored else ""  # noqa: S608
+    own = f"SELECT {hashed} AS key FROM {_SOURCE}"  # noqa: S608
+    within, known = "true", ""
+    if stored:
+        within = _within(cursor, form, table[form], typed, present)
+        known = f""" UNION SELECT DISTINCT hash({", ".join(keys)}) FROM {rows}
+            WHERE {within} AND hash({", ".join(keys)}) IN ({own})"""  # noqa: S608
     cursor.execute(
-        f"""CREATE OR REPLACE TEMP TABLE suspects AS SELECT key FROM (
-            SELECT {hashed} AS key FROM {_SOURCE}{known}) GROUP BY key HAVING count(*) > 1""",  # noqa: S608
+        f"""CREATE OR REPLACE TEMP TABLE suspects AS
+            SELECT key FROM ({own}) GROUP BY key HAVING count(*) > 1{known}""",  # noqa: S608
         {"path": str(typed), **(table if stored else {})},
     )
     if cursor.execute("SELECT count(*) FROM suspects").fetchone() == (0,):
@@ -157,7 +168,7 @@ def _dropped(
     cursor.execute(
         f"""CREATE OR REPLACE TEMP TABLE kept AS
             SELECT {names}, -1::BIGINT AS row FROM {rows}
-            WHERE hash({", ".join(keys)}) IN (SELECT key FROM suspects)""",  # noqa: S608
+            WHERE {within} AND hash({", ".join(keys)}) IN (SELECT key FROM suspects)""",  # noqa: S608
         table,
     )
     cursor.execute(
@@ -173,6 +184,27 @@ def _dropped(
     for name in ("suspects", "candidates", "kept"):
         cursor.execute(f"DROP TABLE {name}")
     return found
+
+
+def _within(
+    cursor: duckdb.DuckDBPyConnection, form: Form, table: str, typed: Path, present: list[str]
+) -> str:
+    """SQL for the stored rows that a new file may repeat: of a large log, those of files about its period.
+
+    A row without a time may be of any, and so may its whole file.
+    """
+    if "ts" not in present or not tables.is_large(cursor, table):
+        return "true"
+    period = f"SELECT min(ts), max(ts), count(*) = count(ts) FROM {_SOURCE}"  # noqa: S608
+    first, last, timed = cursor.execute(period, {"path": str(typed)}).fetchall()[0]
+    if first is None or not timed:
+        return "true"
+    files = cursor.execute(
+        f"""SELECT file_id FROM {_STORED[form]} GROUP BY file_id
+            HAVING count(*) > count(ts) OR NOT (max(ts) < $first OR min(ts) > $last)""",  # noqa: S608
+        {form: table, "first": first, "last": last},
+    ).fetchall()
+    return f"file_id IN ({', '.join(quoted(found) for (found,) in files)})" if files else "false"
 
 
 def _same(name: str, columns: Iterable[str]) -> str:

@@ -53,7 +53,12 @@ _NAMED = """
     FROM (SELECT DISTINCT task_category, fast_model, strong_model FROM {0})
     ORDER BY task_category NULLS LAST, 4"""
 _LOGGED: dict[Form, str] = {
-    "decisions": _NAMED.format(tables.DECISIONS),
+    "decisions": _NAMED.format(
+        f"""(SELECT task_category, fast_model, strong_model FROM {tables.DECISIONS}
+             WHERE $added IS NULL OR file_id = $added
+             UNION ALL SELECT task_category, fast_model, strong_model FROM ladder
+             WHERE dataset = $dataset AND $added IS NOT NULL)"""  # noqa: S608
+    ),
     "cells": _NAMED.format(f"{tables.CELLS} WHERE part = 'sweep'"),
 }
 
@@ -128,10 +133,19 @@ def ladder(cursor: duckdb.DuckDBPyConnection, dataset: str) -> Ladder:
     return Ladder(tuple(Pair(*row) for row in pairs), bool(confirmed), str(reason))
 
 
-def refresh_ladder(cursor: duckdb.DuckDBPyConnection, dataset: str, form: Form) -> None:
-    """Store the ladder that the rows imply; pairs set by hand stay and get company for new categories."""
+def refresh_ladder(
+    cursor: duckdb.DuckDBPyConnection, dataset: str, form: Form, *, added: str | None = None
+) -> None:
+    """Store the ladder that the rows imply; pairs set by hand stay and get company for new categories.
+
+    Args:
+        cursor: Inside a transaction.
+        dataset: Name of the dataset.
+        form: Its form.
+        added: The file of decisions that is all that is new; None: anything may be.
+    """
     if form in _LOGGED:
-        _store(cursor, dataset, _logged_ladder(cursor, dataset, form), by_hand=False)
+        _store(cursor, dataset, _logged_ladder(cursor, dataset, form, added=added), by_hand=False)
         return
     proposed = proposed_ladder(cursor, dataset)
     hand = cursor.execute(
@@ -141,11 +155,11 @@ def refresh_ladder(cursor: duckdb.DuckDBPyConnection, dataset: str, form: Form) 
         _store(cursor, dataset, proposed, by_hand=False)
         return
     held = ladder(cursor, dataset)
-    added = tuple(pair for pair in proposed.pairs if not held.of(pair.task_category))
-    if added:
+    missing = tuple(pair for pair in proposed.pairs if not held.of(pair.task_category))
+    if missing:
         confirmed = held.confirmed and proposed.confirmed
         reason = "Set by hand; categories that came later were added as proposed."
-        _store(cursor, dataset, Ladder(held.pairs + added, confirmed, reason), by_hand=True)
+        _store(cursor, dataset, Ladder(held.pairs + missing, confirmed, reason), by_hand=True)
 
 
 def confirm_ladder(cursor: duckdb.DuckDBPyConnection, dataset: str, pairs: Iterable[Pair]) -> None:
@@ -267,8 +281,13 @@ def _pairs(steps: dict[str | None, set[tuple[int, int]]], order: list[str]) -> t
     )
 
 
-def _logged_ladder(cursor: duckdb.DuckDBPyConnection, dataset: str, form: Form) -> Ladder:
-    rows = cursor.execute(_LOGGED[form], {form: tables.of(cursor, dataset, form)}).fetchall()
+def _logged_ladder(
+    cursor: duckdb.DuckDBPyConnection, dataset: str, form: Form, *, added: str | None
+) -> Ladder:
+    asked: dict[str, str | None] = {form: tables.of(cursor, dataset, form)}
+    if form == "decisions":
+        asked |= {"dataset": dataset, "added": added}
+    rows = cursor.execute(_LOGGED[form], asked).fetchall()
     return Ladder(
         tuple(Pair(*row) for row in rows), confirmed=True, reason="The log names both models itself."
     )

@@ -18,8 +18,11 @@ _LABELS: dict[Form, str] = {
     "decisions": f"""
         SELECT DISTINCT model, NULL FROM (
             SELECT unnest([fast_model, strong_model]) AS model
-            FROM (SELECT DISTINCT fast_model, strong_model FROM {tables.DECISIONS}))
-        WHERE model IS NOT NULL ORDER BY model""",  # noqa: S608 - our own names only
+            FROM (SELECT DISTINCT fast_model, strong_model FROM {tables.DECISIONS}
+                WHERE $added IS NULL OR file_id = $added))
+        WHERE model IS NOT NULL
+        UNION SELECT model, NULL FROM models WHERE dataset = $dataset AND $added IS NOT NULL
+        ORDER BY model""",  # noqa: S608 - our own names only
     "calls": f"""
         SELECT {LABEL} AS label, CASE WHEN min(tier) = max(tier) THEN min(tier) END
         FROM {tables.CALLS} WHERE model IS NOT NULL GROUP BY label ORDER BY label""",  # noqa: S608
@@ -27,13 +30,16 @@ _LABELS: dict[Form, str] = {
 }
 
 
-def refresh_models(cursor: duckdb.DuckDBPyConnection, dataset: str, form: Form) -> None:
+def refresh_models(
+    cursor: duckdb.DuckDBPyConnection, dataset: str, form: Form, *, added: str | None = None
+) -> None:
     """Bring the models of a dataset up to date; tiers set by hand stay.
 
     Args:
         cursor: Inside a transaction.
         dataset: Name of the dataset.
         form: Its form.
+        added: The file of decisions that is all that is new; None: anything may be.
     """
     held = {
         name: (tier, source)
@@ -43,8 +49,10 @@ def refresh_models(cursor: duckdb.DuckDBPyConnection, dataset: str, form: Form) 
     }
     stated = overrides(cursor)
     rows = []
-    table = {form: tables.of(cursor, dataset, form)}
-    for label, logged in cursor.execute(_LABELS[form], table).fetchall():
+    asked: dict[str, str | None] = {form: tables.of(cursor, dataset, form)}
+    if form == "decisions":
+        asked |= {"dataset": dataset, "added": added}
+    for label, logged in cursor.execute(_LABELS[form], asked).fetchall():
         tier, source = held.get(label, (None, None))
         found = price(label, overrides=stated)
         if source != "hand":

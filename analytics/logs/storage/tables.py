@@ -19,6 +19,8 @@ GRADES = "query_table(['grades', $grades], true)"
 CELLS = "query_table(['cells', $cells], true)"
 HISTOGRAMS = "query_table(['histograms', $histograms], true)"
 IN_HISTOGRAMS = "part = 'latency'"
+LARGE = 4_000_000
+"""Rows from which on a table is not counted again for every file that comes."""
 KEPT: tuple[Form, Form] = ("cells", "histograms")
 
 ELSEWHERE = "elsewhere"
@@ -115,6 +117,16 @@ def kept_ready(cursor: duckdb.DuckDBPyConnection, key: int) -> Kept:
 def held(cursor: duckdb.DuckDBPyConnection, key: int, form: Form) -> str:
     """A dataset's table by the dataset's number, or the empty one where it has none."""
     return name(form, key) if columns(cursor, form, key) else form
+
+
+def is_large(cursor: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether a table has at least ``LARGE`` rows, as the database estimates."""
+    found = cursor.execute(
+        """SELECT estimated_size FROM duckdb_tables()
+           WHERE table_name = ? AND database_name = current_database()""",
+        [table],
+    ).fetchall()
+    return bool(found and found[0][0] >= LARGE)
 
 
 def columns(cursor: duckdb.DuckDBPyConnection, form: Form, key: int) -> list[str]:

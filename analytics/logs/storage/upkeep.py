@@ -1,6 +1,7 @@
 """Which rows the cells of a large dataset know: all of a version, or all but some files that came since.
 
-Cells are a cache: what is not known to be only an addition has them made anew.
+Cells are a cache: what is not known to be only an addition has them made anew. Below ``tables.LARGE`` rows
+counting is quick, and none are kept.
 """
 
 from dataclasses import dataclass
@@ -8,9 +9,6 @@ from dataclasses import dataclass
 import duckdb
 
 from analytics.logs.storage import catalogue, tables
-
-LARGE = 4_000_000
-"""From this many rows on a dataset's cells are kept in the database; below, counting is quick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,9 @@ class Due:
 
 def due(cursor: duckdb.DuckDBPyConnection, dataset: str) -> Due | None:
     """What has to be done; None where nothing has, or the dataset is not large."""
-    if catalogue.form(cursor, dataset) != "decisions" or not _large(cursor, dataset):
+    if catalogue.form(cursor, dataset) != "decisions":
+        return None
+    if not tables.is_large(cursor, tables.of(cursor, dataset, "decisions")):
         return None
     found = cursor.execute("SELECT version, pending FROM kept_cells WHERE dataset = ?", [dataset]).fetchall()
     if not found or found[0][0] != catalogue.version(cursor, dataset):
@@ -62,11 +62,3 @@ def carried(cursor: duckdb.DuckDBPyConnection, dataset: str, before: int) -> Non
         "UPDATE kept_cells SET version = ? WHERE dataset = ? AND version = ?",
         [catalogue.version(cursor, dataset), dataset, before],
     )
-
-
-def _large(cursor: duckdb.DuckDBPyConnection, dataset: str) -> bool:
-    name = tables.name("decisions", catalogue.key(cursor, dataset))
-    found = cursor.execute(
-        "SELECT estimated_size FROM duckdb_tables() WHERE table_name = ?", [name]
-    ).fetchall()
-    return bool(found and found[0][0] >= LARGE)
