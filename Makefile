@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 PORT ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench soak proofs engines sample lock
+.PHONY: help install run test check format bench bench-peers soak proofs engines sample lock
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "tiertune needs Python 3.11 or newer")'
@@ -35,8 +35,12 @@ format: install  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install  ## Measure speed against pandas and Polars; prints ratios
+bench: install  ## Measure speed against other tools; prints ratios
 	$(BIN)/python -m tests.benchmarks
+
+bench-peers: install  ## Fetch RouteLLM's sources, without its dependencies, for `make bench`
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+	    --upgrade --target build/peers -r tests/benchmarks/peers.txt
 
 soak: install  ## Run the long proofs (hours) and update docs/figures.md
 	$(BIN)/python -m tests.chromium

@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks``: speed against pandas and Polars; equal results are asserted first."""
+"""``python -m tests.benchmarks``: speed against other tools; equal results are asserted first."""
 
 import argparse
 import os
@@ -39,7 +39,7 @@ SECTIONS = (
     "loading",
 )
 FILES, LATER = 10, 3
-PACKAGES = ("duckdb", "polars", "pandas", "numpy", "pyarrow")
+PACKAGES = ("duckdb", "polars", "pandas", "numpy", "pyarrow", "scikit-learn", "scipy")
 
 
 def main() -> int:
@@ -126,7 +126,8 @@ def _sections(folder: Path, asked: Sequence[str], *, quick: bool) -> Iterator[Se
         small, path = folder / "small.parquet", folder / "graded.parquet"
         workload.write_decisions(small, rows=million // 5)
         workload.write_decisions(path, rows=10 * million)
-        yield resampled.section(small, path, rows=10 * million, repeats=2 if quick else 5, row_draws=3)
+        yield resampled.compared(small, repeats=2 if quick else 5)
+        yield resampled.section(path, rows=10 * million, repeats=2 if quick else 5, row_draws=3)
         path.unlink()
     if "tuning" in asked:
         path = folder / "graded.parquet"
@@ -171,12 +172,15 @@ def _machine() -> str:
 def _page(sections: list[Section]) -> str:
     lines = [
         "# Benchmarks", "",
-        "Written by `python -m tests.benchmarks --write`; `make bench` measures anew.", "",
+        "Written by `python -m tests.benchmarks --write`; `make bench` measures anew, RouteLLM too once",
+        "`make bench-peers` has fetched its sources.", "",
         f"{datetime.now(UTC):%d %B %Y}, {_machine()}", "",
-        "Synthetic requests, the same at every run, in no order of confidence or category. Results are",
-        "checked for equality before anything is timed. Contestants take turns after an uncounted round; a",
-        "slow one takes part in fewer rounds and says so. Figures are medians with ranges. The machine is",
-        "shared: read ratios, not seconds.", "",
+        "Synthetic requests, the same at every run, in no order of confidence or category. What two tools",
+        "both compute is checked for equality before they are timed, except where a section says otherwise.",
+        "Contestants take turns after an uncounted round; a slow one takes part in fewer rounds, without",
+        "the uncounted one, and its number of runs says so. One that answers only a part of the question",
+        "has that in its name. Figures are medians with ranges, measured and not extrapolated unless they",
+        "say so. The machine is shared: read ratios, not seconds.", "",
     ]  # fmt: skip
     return "\n".join([*lines, *(line for section in sections for line in _text(section))]).rstrip() + "\n"
 

@@ -9,6 +9,8 @@ import polars as pl
 
 from analytics.tuning.cells import cells
 from analytics.tuning.sums import Levels
+from tests.benchmarks import peers
+from tests.benchmarks.peers import Sweep
 from tests.benchmarks.timing import Goal, Section, Timing, interleaved
 from tests.benchmarks.workload import STEPS
 
@@ -17,9 +19,7 @@ GRADES_AND_COSTS = ["fast_correct", "strong_correct", "fast_cost_usd", "strong_c
 OBSERVED = ("fast_graded", "strong_graded", "fast_cost_known", "strong_cost_known")
 KEYS = ("task_category", "confidence", *OBSERVED)
 SUMS = ("n", "fast_correct_sum", "strong_correct_sum", "fast_cost_sum", "strong_cost_sum")
-
-# Category -> accuracy and mean cost at every threshold, shape (2, 102).
-Sweep = dict[str, np.ndarray]
+LEAST = {"the notebook loop (categorical)": 150, "groupby + cumsum (categorical)": 3}
 
 
 def ours(connection: duckdb.DuckDBPyConnection, path: Path, *, partly: bool = False) -> Sweep:
@@ -103,7 +103,7 @@ def assert_equal(swept: dict[str, Sweep]) -> float:
         if first.keys() != other.keys():
             raise AssertionError(f"{name} has other categories")
         for category, points in first.items():
-            if points.shape != (2, len(THRESHOLDS)) or other[category].shape != points.shape:
+            if points.shape[1] != len(THRESHOLDS) or other[category].shape != points.shape:
                 raise AssertionError(f"{name} has other thresholds in {category}")
             difference = float(np.max(np.abs(other[category] / points - 1)))
             worst = max(worst, difference)
@@ -119,38 +119,72 @@ def section(path: Path, *, rows: int, repeats: int, slow_repeats: int) -> Sectio
         path: Decisions with both outcomes of every request.
         rows: How many there are.
         repeats: Rounds.
-        slow_repeats: Rounds of the notebook loop.
+        slow_repeats: Rounds of the notebook loop and of RouteLLM.
     """
     plain = pd.read_parquet(path, columns=["task_category", "confidence", *GRADES_AND_COSTS])
     categorical = plain.astype({"task_category": "category"})
+    own = "tiertune, from the Parquet file"
+    loop, grouping = (
+        f"pandas {name}, frame in memory, categorical" for name in ("notebook loop", "groupby + cumsum")
+    )
+    scikit = "scikit-learn, frame in memory, categorical: accuracy only"
     with duckdb.connect() as connection:
-        contestants = {
-            "tiertune, from the Parquet file": lambda: ours(connection, path),
-            "pandas groupby + cumsum, frame in memory, categorical": lambda: grouped(categorical),
+        whole = {
+            own: lambda: ours(connection, path),
+            "Polars group-by + cumsum, from the Parquet file": lambda: peers.by_polars(path),
+            grouping: lambda: grouped(categorical),
             "pandas groupby + cumsum, frame in memory, default dtypes": lambda: grouped(plain),
-            "pandas notebook loop, frame in memory, categorical": lambda: notebook(categorical),
+            loop: lambda: notebook(categorical),
         }
-        worst = assert_equal({name: run() for name, run in contestants.items()})
-        loop = "pandas notebook loop, frame in memory, categorical"
-        timings = interleaved(contestants, repeats=repeats, fewer={loop: slow_repeats})
-    first, *others = timings.values()
+        partial = {scikit: lambda: peers.by_scikit_learn(categorical)}
+        found = {name: run() for name, run in whole.items()}
+        accuracies = {category: points[:1] for category, points in found[own].items()}
+        worst = max(
+            assert_equal(found),
+            assert_equal({own: accuracies} | {name: run() for name, run in partial.items()}),
+        )
+        fewer = {loop: slow_repeats}
+        if (version := peers.routellm_version()) is not None:
+            routellm = peers.RouteLLM(plain)
+            worst = max(worst, peers.assert_as_routellm(accuracies, routellm.evaluated()))
+            name = f"RouteLLM {version}, frames in memory: accuracy only, {peers.QUANTILES + 1} thresholds"
+            partial[name], fewer[name] = routellm.evaluated, slow_repeats
+        timings = interleaved({**whole, **partial}, repeats=repeats, fewer=fewer)
     return Section(
-        title=f"Accuracy and cost of 102 thresholds in 20 categories, {rows:,} requests",
+        title=f"Accuracy and cost of {len(THRESHOLDS)} thresholds in {len(accuracies)} categories, "
+        f"{rows:,} requests",
         method=(
-            "All four give the same accuracies and costs at every threshold of every category (largest "
-            f"relative difference {worst:.0e}). Reading the file counts for tiertune and not for pandas."
+            "All give the same accuracies, and costs where they have them, at every threshold of every "
+            f"category that they evaluate (largest relative difference {worst:.0e}). Reading the file counts "
+            "for tiertune and Polars and not for the others."
         ),
-        timings=(first, *others),
-        goals=_goals(first, timings[loop], others[0]),
+        timings=tuple(timings.values()),
+        goals=_goals(timings[own], timings[loop], timings[grouping]),
+        remarks=_remarks(version),
     )
 
 
 def _goals(first: Timing, loop: Timing, groupby: Timing) -> tuple[Goal, ...]:
     goals = []
-    for name, other, least in (
-        ("the notebook loop", loop, 100),
-        ("groupby + cumsum (categorical)", groupby, 2),
-    ):
+    for (name, least), other in zip(LEAST.items(), (loop, groupby), strict=True):
         ratio = other.median / first.median
         goals.append(Goal(f"at least {least} times faster than {name}", f"{ratio:.1f} times", ratio >= least))
     return tuple(goals)
+
+
+def _remarks(routellm: str | None) -> tuple[str, ...]:
+    """What peers leave out of the question."""
+    scikit = (
+        "scikit-learn's `confusion_matrix_at_thresholds` counts what a model has right on either side of "
+        "every threshold; it is called for both models in every category. It knows neither cost nor grades "
+        "between 0 and 1, and refuses a missing confidence, which it gets as -1."
+    )
+    if routellm is None:
+        return scikit, "RouteLLM is not installed and left out; `make bench-peers` fetches its sources."
+    quantiles = (
+        "RouteLLM's `MMLU.evaluate` takes its thresholds from quantiles of the scores, "
+        f"{peers.QUANTILES + 1} as its command does by default, of which the last sends nobody and was not "
+        "compared. It gives accuracy and the number of calls, no cost. Its scores are the log's, so no "
+        "router runs, and it is called once per category."
+    )
+    return scikit, quantiles
