@@ -74,24 +74,3 @@ def test_a_report_without_routellm_says_so(tmp_path: Path, monkeypatch: pytest.M
     found = sweep.section(path, rows=100_000, repeats=1, slow_repeats=1)
     assert not any("RouteLLM" in timing.name for timing in found.timings)
     assert any("RouteLLM is not installed and left out" in remark for remark in found.remarks)
-
-
-@pytest.mark.skipif(peers.routellm_version() is None, reason="`make bench-peers` fetches it")
-def test_routellm_has_the_accuracies_of_masks_at_its_thresholds() -> None:
-    chance = np.random.default_rng(3)
-    steps = np.tile(np.arange(workload.STEPS + 1), 30)
-    frame = pd.DataFrame(
-        {
-            "task_category": "a",
-            "confidence": steps / workload.STEPS,
-            "fast_correct": (chance.random(len(steps)) < steps / 101).astype(float),
-            "strong_correct": (chance.random(len(steps)) < 0.8).astype(float),
-        }
-    )
-    masks = [
-        np.where(frame["confidence"] >= t, frame["fast_correct"], frame["strong_correct"]).mean()
-        for t in sweep.THRESHOLDS
-    ]
-    found = peers.RouteLLM(frame).evaluated()
-    assert found["a"][-1][1] == pytest.approx(frame["fast_correct"].mean())
-    assert peers.assert_as_routellm({"a": np.array([masks])}, found) < 1e-12
