@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.benchmarks import (
+    append,
     collapse,
     curves,
     experiments,
@@ -35,6 +36,7 @@ SECTIONS = (
     "tuning",
     "folder",
     "served",
+    "append",
     "experiments",
     "loading",
 )
@@ -97,6 +99,21 @@ def _all(work: Path, asked: Sequence[str], *, log: Path, largest: int, quick: bo
         yield folder.section(log, later, work, rows=largest, file_rows=rows)
     if "served" in asked:
         yield served.section(work / "folder.duckdb", dataset="log", rows=largest)
+    if "append" in asked:
+        each, rows = largest // FILES, largest // 100
+        later = [work / f"uploaded-{place}.parquet" for place in range(LATER)]
+        for place, path in enumerate(later):
+            workload.write_upload(path, rows=rows, first=largest + place * rows, whole=largest)
+        yield append.section(_uploads(work, each, whole=largest), later, work, rows=rows)
+
+
+def _uploads(work: Path, rows: int, *, whole: int) -> Iterator[Path]:
+    """The largest log as files to load, each removed once it was."""
+    for place in range(whole // rows):
+        path = work / "upload.parquet"
+        workload.write_upload(path, rows=rows, first=place * rows, whole=whole)
+        yield path
+        path.unlink()
 
 
 def _written(log: Path, rows: int) -> None:

@@ -75,10 +75,18 @@ def write_decisions(
     _write(path, columns, "FORMAT parquet, COMPRESSION snappy", **values)
 
 
-def write_upload(path: Path, *, rows: int) -> None:
-    """Write the same decisions as a wide file, CSV or Parquet by its ending, as a user would upload it."""
+def write_upload(path: Path, *, rows: int, first: int = 0, whole: int | None = None) -> None:
+    """Write the same decisions as a wide file, CSV or Parquet by its ending, as a user would upload it.
+
+    Args:
+        path: File to write.
+        rows: How many.
+        first: Number of the first, for one file of many.
+        whole: Requests of all files; None: as many as in this one.
+    """
     columns = [f"{_VALUES[name]} AS {name}" for name in _UPLOADED]
-    _write(path, columns, _options(path), rows=rows, missing=0.01, ungraded=0.0)
+    values = {"rows": rows, "first": first, "whole": whole or rows, "missing": 0.01, "ungraded": 0.0}
+    _write(path, columns, _options(path), **values)
 
 
 def write_calls(path: Path, *, rows: int) -> None:
