@@ -15,9 +15,16 @@ if TYPE_CHECKING:
     from analytics.logs.store import Store
 
 
-def kept_up(store: "Store", dataset: str) -> None:
-    """See to it that a large dataset has cells that say what its rows say; others are left alone."""
-    if store.cells_due(dataset) is not None:
+def kept_up(store: "Store", dataset: str, *, anew: bool = True) -> None:
+    """See to it that a large dataset has cells that say what its rows say; others are left alone.
+
+    Args:
+        store: Where it is.
+        dataset: Its name.
+        anew: Whether to make them from all rows if that is what it takes; else files are added at most.
+    """
+    due = store.cells_due(dataset)
+    if due is not None and (anew or not due.anew):
         store.keep_cells(dataset, lambda cursor, kept, due: _filled(cursor, dataset, kept, due))
 
 

@@ -139,7 +139,7 @@ def loaded(
     arrival = arrived(inspection, mapping, converted, answers=answers, stated=store.prices(), again=again)
     stored = store.ingest(dataset, arrival, badge=badge, raw=inspection.raw, judge=judge)
     with contextlib.suppress(StoreError):  # the file is in; what pages read of it can be summed up later
-        kept_up(store, dataset)
+        kept_up(store, dataset, anew=False)
     return report(mapping, arrival, stored)
 
 
