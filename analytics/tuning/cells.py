@@ -5,7 +5,7 @@ observed. Its columns are counts, sums, sums of squares and of products, so cell
 the cells of the whole. It is the only thing that scans a log.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -138,6 +138,12 @@ _COMPUTED = {
     "fast_cost_known": "fast_cost_usd IS NOT NULL",
     "strong_cost_known": "strong_cost_usd IS NOT NULL",
 }
+_FIXED = {
+    "policy_kind": "'cascade'",
+    **dict.fromkeys(("confidence_kind", "experiment", "arm"), "NULL::VARCHAR"),
+    **dict.fromkeys(("propensity", "sampling_probability", "grade_probability"), "NULL::DOUBLE"),
+}
+"""Key -> its value in a log without such a column. Most logs lack some, and each key takes its time."""
 _BY_TIME = f"CASE WHEN ts < $cut THEN fold % {HALF} ELSE {HALF} + fold % {HALF} END::UTINYINT"
 
 
@@ -146,14 +152,17 @@ def sql(keys: Sequence[str] = KEYS, sums: Sequence[str] = SUMS) -> dict[str, str
     return {key: _COMPUTED.get(key, key) for key in keys} | {name: _SUMS[name] for name in sums}
 
 
-def _collapse(kind: str, keys: Sequence[str], sums: Sequence[str], *, by_time: bool) -> str:
+def _collapse(
+    kind: str, keys: Sequence[str], sums: Sequence[str], *, by_time: bool, fixed: Collection[str] = ()
+) -> str:
     unknown = [name for name in (*keys, *sums) if name not in (*KEYS, *SUMS, UNIT_FIRST)]
     if unknown:
         raise ValueError(f"cells have no columns {', '.join(unknown)}")
-    columns = [f"{text} AS {name}" for name, text in sql(keys, sums).items()]
+    texts = sql(keys, sums) | {key: _FIXED[key] for key in keys if key in fixed}
+    columns = [f"{text} AS {name}" for name, text in texts.items()]
     if by_time and "fold" in keys:
         columns[list(keys).index("fold")] = f"{_BY_TIME} AS fold"
-    positions = ", ".join(str(position + 1) for position in range(len(keys)))
+    positions = ", ".join(str(position + 1) for position, key in enumerate(keys) if key not in fixed)
     source = _SOURCES[kind]
     if UNIT_FIRST in keys:
         source = _MARKED.format(source=source, both=_BOTH)
@@ -167,6 +176,16 @@ _PROBABILITIES = {
     )
     for kind, source in _SOURCES.items()
 }
+
+
+def _fixed(cursor: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    """Keys that are the same in every row of a table, as it has no column for them."""
+    held = cursor.execute(
+        """SELECT column_name FROM duckdb_columns()
+           WHERE table_name = ? AND database_name = current_database()""",
+        [table],
+    ).fetchall()
+    return _FIXED.keys() - {name for (name,) in held} if held else set()
 
 
 def cells(
@@ -201,7 +220,10 @@ def cells(
     """
     kind = "file" if isinstance(source, Path) else "table"
     window = {"source": str(source), "since": since, "until": until}
-    sampled = [key for key in BINNED if key in keys]
+    fixed = set() if kind == "file" else _fixed(cursor, str(source))
+    if fixed.issuperset(keys):
+        fixed = set()  # without any GROUP BY, no row would still be a cell
+    sampled = [key for key in BINNED if key in keys and key not in fixed]
     bins: dict[str, bool] = {}
     if sampled:
         (distinct,) = cursor.execute(_PROBABILITIES[kind], window).fetchall()
@@ -209,7 +231,7 @@ def cells(
         bins = {f"bin_{key}": counts[key] > MOST_PROBABILITIES for key in sampled}
     by_time = cut is not None and "fold" in keys
     asked = {**window, **bins, **({"cut": cut} if by_time else {})}
-    frame = cursor.sql(_collapse(kind, keys, sums, by_time=by_time), params=asked).pl()
+    frame = cursor.sql(_collapse(kind, keys, sums, by_time=by_time, fixed=fixed), params=asked).pl()
     counted = [name for name in sums if name in COUNTS]
     return within_limit(frame.with_columns(pl.col(counted).cast(pl.Int64)))
 

@@ -1,0 +1,43 @@
+"""Cells of a table that lacks columns are those of one that has them empty."""
+
+import pytest
+from polars.testing import assert_frame_equal
+from stores import load
+
+from analytics.logs.storage import tables
+from analytics.tuning.cells import KEYS, cells
+
+ROWS = [
+    {
+        "request_id": f"r{place}", "fast_model": "f", "strong_model": "s", "confidence": place % 3 / 2,
+        "fast_correct": place % 2,
+    }
+    for place in range(12)
+]  # fmt: skip
+GIVEN = {
+    "nothing": {},
+    "an arm": {"arm": "a", "experiment": "e"},
+    "a probability": {"sampling_probability": 0.25, "escalated": True},
+    "a propensity": {"propensity": 0.5, "policy_kind": "predictive", "confidence_kind": "self_report"},
+}
+
+
+@pytest.mark.parametrize("given", list(GIVEN))
+@pytest.mark.parametrize("keys", [KEYS, ("arm",), ("arm", "propensity")])
+def test_a_table_without_some_columns(store, given, keys):
+    more = GIVEN[given]
+    load(store, "d", [row | more for row in ROWS], form="decisions")
+    with store.cursor() as cursor:
+        loaded = tables.of(cursor, "d", "decisions")
+        held = ", ".join(["ts", "fold", *ROWS[0], *more])
+        cursor.execute(f"CREATE TABLE narrow AS SELECT {held} FROM {loaded}")
+        cursor.execute(f"CREATE TABLE wide AS FROM query_table(['decisions', '{loaded}'], true)")
+        found, expected = (cells(cursor, table, keys=keys) for table in ("narrow", "wide"))
+    assert_frame_equal(found, expected, check_row_order=False)
+    assert found["n"].sum() == len(ROWS)
+
+
+def test_no_rows_have_no_cells(store):
+    with store.cursor() as cursor:
+        cursor.execute("CREATE TABLE narrow AS SELECT request_id, ts FROM decisions")
+        assert cells(cursor, "narrow", keys=("arm",)).is_empty()
