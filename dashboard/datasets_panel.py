@@ -1,5 +1,7 @@
 """The datasets of the database on the Logs page: coverage, ladder, tiers of models, files, rename, delete."""
 
+import datetime as dt
+
 import polars as pl
 import streamlit as st
 
@@ -26,9 +28,8 @@ SOURCES = {"log": "the log", "price": "its price", "hand": "you"}
 
 def datasets_table(datasets: pl.DataFrame) -> None:
     """One row per dataset with its size, its period and how much of each column is filled."""
-    shown = datasets.with_columns(
-        period=pl.struct("first_ts", "last_ts").map_elements(_period, return_dtype=pl.String)
-    )
+    periods = [_period(first, last) for first, last in datasets.select("first_ts", "last_ts").iter_rows()]
+    shown = datasets.with_columns(period=pl.Series(periods, dtype=pl.String))
     bars = {
         "confidence_share": ("Confidence", "Requests whose fast answer has a confidence."),
         "graded_share": ("Graded", "Requests whose fast answer is graded."),
@@ -202,8 +203,7 @@ def _delete(store: Store, dataset: str) -> None:
         changes.tried(lambda: store.delete(dataset), "The dataset is deleted.")
 
 
-def _period(ends: dict[str, object]) -> str:
-    first, last = ends["first_ts"], ends["last_ts"]
+def _period(first: dt.datetime | None, last: dt.datetime | None) -> str:
     if first is None or last is None:
         return "no timestamps"
-    return f"{words.date(first)} to {words.date(last)}"  # type: ignore[arg-type]
+    return f"{words.date(first)} to {words.date(last)}"

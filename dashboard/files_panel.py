@@ -12,8 +12,9 @@ from dashboard import changes, components, loading, words
 
 def files(store: Store, dataset: str) -> None:
     """The table of files and what can be done with one of them."""
-    found = store.files(dataset).with_columns(
-        passed=pl.col("passed").map_elements(_passed, return_dtype=pl.Int64),
+    held = store.files(dataset)
+    found = held.with_columns(
+        passed=pl.Series([_passed(text) for text in held["passed"]], dtype=pl.Int64),
         kind=pl.col("form").replace_strict({"grades": "grades", "cells": "sums"}, default="log"),
     )
     components.table(
@@ -92,6 +93,6 @@ def _kept(store: Store, ids: list[str]) -> str:
     )
 
 
-def _passed(text: str) -> int:
-    """Records passed over, from JSON text of reasons with their numbers."""
-    return sum(json.loads(text or "{}").values())
+def _passed(text: str | None) -> int | None:
+    """Records passed over, from JSON text of reasons with their numbers; None where nobody counted."""
+    return None if text is None else sum(json.loads(text or "{}").values())

@@ -57,6 +57,22 @@ def test_all_of_analytics_loads_neither_streamlit_nor_plotly_nor_litellm() -> No
     assert loaded == []
 
 
+def test_no_expression_of_polars_calls_back_into_python() -> None:
+    # Its workers would wait for the interpreter's lock, which ``to_pandas`` of another session holds while it
+    # waits for the same workers: with two cores, the whole server stands still for good.
+    methods, functions = {"map_elements", "map_batches", "map_groups", "rolling_map"}, {"fold", "reduce"}
+    files = [path for name in ("analytics", "dashboard") for path in (ROOT / name).rglob("*.py")]
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and (node.attr in methods or (node.attr in functions and ast.unparse(node.value) == "pl"))
+    ]
+    assert len(files) > 100
+    assert found == []
+
+
 def test_no_file_names_a_package_registry() -> None:
     assert holding(REGISTRIES, tracked()) == []
 
