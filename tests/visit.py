@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlparse
 
-from chromium import executable
 from playwright.sync_api import Dialog, Locator, Page, Request, sync_playwright
+
+from tests.chromium import executable
 
 FLAGS = [
     "--no-sandbox",

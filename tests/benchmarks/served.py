@@ -15,22 +15,15 @@ from playwright.sync_api import Browser, Page, WebSocket, sync_playwright
 from tests.app import free_port, healthy
 from tests.benchmarks.timing import Goal, Section, Timing, duration
 from tests.chromium import executable
+from tests.visit import FLAGS, IDLE, OTHER_TITLE
 
 PAGES = ("Logs", "Tiers", "Confidence", "Thresholds", "Experiments", "Export", "Overview")
 MOVES, SESSIONS = 20, 5
 FIRST_S, SWITCH_S, SERVER_S, SCREEN_S, MOST_MIB = 4.0, 1.0, 0.1, 0.4, 1024
 _PATIENCE_MS = 120_000
-_IDLE = """() => {
-    const app = document.querySelector('[data-testid="stApp"]');
-    const busy = '[data-testid="stStatusWidget"], [data-testid="stSkeleton"], [data-stale="true"]';
-    const content = '[data-testid="stMain"] [data-testid="stElementContainer"]';
-    return Boolean(app) && app.getAttribute('data-test-script-state') !== 'running'
-        && !document.querySelector(busy) && Boolean(document.querySelector(content));
-}"""
 _CARDS = """() => [...document.querySelectorAll('[data-testid="stMetric"]')]
     .map(one => one.innerText).join()"""
 _ROOM = "(one) => Number(one.value) - Number(one.min)"
-_OTHER = "(before) => document.querySelector('[data-testid=\"stMain\"] h1')?.innerText !== before"
 
 
 def section(database: Path, *, dataset: str, rows: int) -> Section:
@@ -42,7 +35,7 @@ def section(database: Path, *, dataset: str, rows: int) -> Section:
         rows: Requests in it.
     """
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=executable(), args=["--no-sandbox", "--disable-gpu"])
+        browser = driver.chromium.launch(executable_path=executable(), args=FLAGS)
         with contextlib.closing(browser):
             page, frames = _tab(browser)
             with _server(database, dataset) as (process, url, began):
@@ -145,7 +138,7 @@ def _tab(browser: Browser) -> tuple[Page, Frames]:
 
 def _opened(page: Page, url: str) -> None:
     page.goto(url)
-    page.wait_for_function(_IDLE)
+    page.wait_for_function(IDLE)
 
 
 def _switched(page: Page, name: str) -> float:
@@ -153,8 +146,8 @@ def _switched(page: Page, name: str) -> float:
     link = page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True)
     start = time.perf_counter()
     link.click()
-    page.wait_for_function(_OTHER, arg=title)
-    page.wait_for_function(_IDLE)
+    page.wait_for_function(OTHER_TITLE, arg=title)
+    page.wait_for_function(IDLE)
     return time.perf_counter() - start
 
 
@@ -171,7 +164,7 @@ def _moved(page: Page, frames: Frames) -> tuple[float, float]:
     page.keyboard.press(key)
     page.wait_for_function("(before) => (" + _CARDS + ")() !== before", arg=before)
     shown = time.perf_counter() - start
-    page.wait_for_function(_IDLE)
+    page.wait_for_function(IDLE)
     page.wait_for_timeout(200)
     return shown, frames.sent[-1] - frames.asked[0]
 
