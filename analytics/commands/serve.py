@@ -70,7 +70,9 @@ def serve(options: argparse.Namespace) -> None:
         *hosting.settings(options),
         f"--server.port={options.port}",
     ]
-    told = os.environ | {"TIERTUNE_DB": str(path)} | hosting.environment(options)
+    # Each run of a page is a thread. With glibc's heap for each of them, what one freed the next cannot have,
+    # and memory grows with every session.
+    told = {"MALLOC_ARENA_MAX": "2"} | os.environ | {"TIERTUNE_DB": str(path)} | hosting.environment(options)
     told |= {kept.SWITCH: "0"} if options.no_keep else {}
     os.execve(sys.executable, command, told)  # noqa: S606 - no shell wanted
 
