@@ -1,7 +1,7 @@
 """An engine that holds a log: its table, the table's columns, and a way to ask it something."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,8 @@ def collapsed(
     columns: dict[str, str] | None = None,
     constants: dict[str, str] | None = None,
     units: dict[str, str] | None = None,
+    only: dict[str, list[str]] | None = None,
+    without: Sequence[str] = (),
     **how: Any,
 ) -> pl.DataFrame:
     """The cells of a log where it lives; see ``union.statement``.
@@ -65,6 +67,8 @@ def collapsed(
         columns: Field -> column; of a field that is not named, the column of its own name if there is one.
         constants: Field -> value of every row.
         units: Column or field -> unit.
+        only: Place -> texts of which it must hold one, or the row is left out.
+        without: Places that must be empty, or the row is left out.
         how: Options of ``union.statement``.
 
     Returns:
@@ -76,7 +80,7 @@ def collapsed(
     """
     given, fixed = columns or {}, constants or {}
     own = {name: name for name in engine.columns() if name in READ[form] and name not in fixed}
-    source = Source(engine.table, engine.dialect, form, own | given, fixed, units or {})
+    source = Source(engine.table, engine.dialect, form, own | given, fixed, units or {}, only or {}, without)
     return local.fitted(engine.answer(union.statement(source, **how)))
 
 

@@ -6,12 +6,13 @@ reject for a value counts here as a row with that value unknown.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlglot
 from sqlglot import exp
 
+from analytics.collapse import members
 from analytics.collapse.dialects import HASH, MOMENT, TEXT, DialectName
 from analytics.errors import SchemaError
 from analytics.logs.meaning.fields import EARLIEST, LATEST, LONGEST_CATEGORY, MOST_USD
@@ -80,9 +81,11 @@ class Source:
         table: ``table_of`` a name, or ``parquet_of`` a path.
         dialect: Engine that holds it.
         form: One row per request, or one per call.
-        columns: Field -> column, as it is spelled there.
+        columns: Field -> column, as it is spelled there, or a place inside of one (``members.place``).
         constants: Field -> its value in every row.
         units: Column or field -> unit.
+        only: Place -> texts of which it must hold one, or the row is left out.
+        without: Places that must be empty, or the row is left out.
     """
 
     table: exp.Table | exp.Subquery
@@ -91,6 +94,8 @@ class Source:
     columns: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
+    only: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    without: Sequence[str] = ()
 
     def given(self, name: str) -> bool:
         """Whether the table or a constant says something of a field."""
@@ -109,7 +114,7 @@ def typed(source: Source) -> exp.Select:
     selected = [exp.alias_(_typed(source, name, types[name]), name) for name in READ[source.form]]
     table = source.table.copy()
     table.set("alias", exp.TableAlias(this=exp.to_identifier(TABLE)))
-    return exp.select(*selected).from_(table)
+    return exp.select(*selected).from_(table).where(*_conditions(source))
 
 
 def clean(form: Form, *, relation: str) -> exp.Select:
@@ -181,15 +186,37 @@ def _check(source: Source) -> None:
 
 def _typed(source: Source, name: str, kind: str) -> exp.Expression:
     column = source.columns.get(name)
+    units = source.units
+    unit = units.get(name) or units.get(bare(name)) or units.get(column or "")
     if column is not None:
-        value: exp.Expression = exp.column(_identifier(column, source.dialect), table=TABLE)
+        where, value = _at(source, column)
+        if where.inside:
+            value = members.typed_text(value, "DOUBLE" if unit in _EPOCHS else kind, source.dialect)
+            unit = None if unit == "boolean" else unit  # flags are read from text anyway
     elif name in source.constants:
         value = _constant(name, source.constants[name], kind)
     else:
         return exp.cast(exp.null(), TEXT if kind == "VARCHAR" else kind)
-    units = source.units
-    unit = units.get(name) or units.get(bare(name)) or units.get(column or "")
     return _in_type(name, kind, value, unit)
+
+
+def _at(source: Source, text: str) -> tuple[members.Place, exp.Expression]:
+    """A place, and the column or the text that is there."""
+    where = members.place(text)
+    column = exp.column(_identifier(where.column, source.dialect), table=TABLE)
+    return where, members.text_at(where, column, source.dialect)
+
+
+def _conditions(source: Source) -> list[exp.Expression]:
+    """Which rows are read: the text of places among the wanted ones, or empty."""
+    empty = [
+        spelled("coalesce(CAST(c AS VARCHAR), '') = ''", c=_at(source, text)[1]) for text in source.without
+    ]
+    among = []
+    for text, wanted in source.only.items():
+        values = [_constant(text, value, "VARCHAR") for value in wanted]
+        among.append(exp.In(this=exp.cast(_at(source, text)[1], TEXT), expressions=values))
+    return [*among, *empty]
 
 
 def _in_type(name: str, kind: str, value: exp.Expression, unit: str | None) -> exp.Expression:

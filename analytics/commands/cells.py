@@ -49,6 +49,21 @@ def add_cells(commands: Any) -> None:
         "--form", choices=["decisions", "calls"], help="a row per request (default), or per call"
     )
     elsewhere.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        type=_condition,
+        metavar="COLUMN=VALUE",
+        help="leave out rows that have something else there; repeat it for several values",
+    )
+    elsewhere.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="leave out rows that have something there",
+    )
+    elsewhere.add_argument(
         "--several-pairs",
         action="store_true",
         help="a model stands in several pairs, so one call of it is on several rows",
@@ -89,7 +104,14 @@ def _statement(options: argparse.Namespace) -> Outcome:
     name = flags.required(options.table, "--table", "A statement")
     mapped, constants, units = _mapping(options)
     given = source.Source(
-        source.table_of(name, options.sql), options.sql, options.form or "decisions", mapped, constants, units
+        source.table_of(name, options.sql),
+        options.sql,
+        options.form or "decisions",
+        mapped,
+        constants,
+        units,
+        _wanted(options),
+        options.without,
     )
     text = union.statement(given, **_how(options))
     document = {"dialect": options.sql, "sql": text}
@@ -110,6 +132,8 @@ def _on_engine(options: argparse.Namespace) -> "pl.DataFrame":
         "columns": mapped,
         "constants": constants,
         "units": units,
+        "only": _wanted(options),
+        "without": options.without,
         **_how(options),
     }
     if options.engine == "spark":
@@ -150,6 +174,14 @@ def _mapping(options: argparse.Namespace) -> tuple[dict[str, str], dict[str, str
     return {name: columns[0] for name, columns in options.map}, dict(options.set), dict(options.unit)
 
 
+def _wanted(options: argparse.Namespace) -> dict[str, list[str]]:
+    """Place -> the texts that rows may have there."""
+    found: dict[str, list[str]] = {}
+    for name, value in options.only:
+        found.setdefault(name, []).append(value)
+    return found
+
+
 def _how(options: argparse.Namespace) -> dict[str, Any]:
     ladder = flags.steps(options)
     if ladder and options.form != "calls":
@@ -164,12 +196,31 @@ def _refuse(options: argparse.Namespace, *refused: str) -> None:
 
 
 def _about_elsewhere(options: argparse.Namespace) -> list[str]:
-    names = ("table", "parquet", "master", "host", "user", "path", "form", "several_pairs", "steps")
+    names = (
+        "table",
+        "parquet",
+        "master",
+        "host",
+        "user",
+        "path",
+        "form",
+        "only",
+        "without",
+        "several_pairs",
+        "steps",
+    )
     return [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]
 
 
 def _listed() -> str:
     return ", ".join(DIALECTS[:-1]) + f" or {DIALECTS[-1]}"
+
+
+def _condition(text: str) -> tuple[str, str]:
+    name, mark, value = text.partition("=")
+    if not mark or not name.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not COLUMN=VALUE")
+    return name.strip(), value
 
 
 def _power(text: str) -> int:
