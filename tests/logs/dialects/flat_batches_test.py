@@ -57,6 +57,12 @@ def test_the_chance_of_the_answers_tokens_is_a_confidence():
                 "ts": 1780062380, "answer": "4", "status": 200}),
         (RESPONSE, {"input_tokens": 200, "output_tokens": 150, "cached_tokens": 20, "reasoning_tokens": 90,
                     "ts": 1780062500, "answer": "4", "effort": "high", "model": "gpt-5-2025-08-07"}),
+        # cache writes are among the 200 too; the tier that a body names is not what a batch is billed as
+        ({**CHAT, "response": {"status_code": 200, "body": {
+            **CHAT["response"]["body"], "service_tier": "default",
+            "usage": {**CHAT["response"]["body"]["usage"],
+                      "prompt_tokens_details": {"cached_tokens": 20, "cache_write_tokens": 100}}}}},
+         {"input_tokens": 200, "cached_tokens": 20, "cache_write_tokens": 100, "service_tier": "batch"}),
         ({**CHAT, "custom_id": "math 17"}, {"request_id": "math 17", "custom_id.category": None}),
         ({**CHAT, "custom_id": "category:law|confidence:0.7"},
          {"request_id": "category:law|confidence:0.7", "custom_id.category": "law",
