@@ -75,10 +75,7 @@ OUTPUT = dialect(
     "custom_id response_body response_status_code",
     "custom_id response error id",
     opened=_opened,
-    note=(
-        "A batch tells no cost. Its calls are priced at the list's batch price, or at the price of single "
-        "calls where the list has none for batches."
-    ),
+    note="A batch tells no cost. Its calls are priced at the list's batch price.",
 )
 INPUT = refused(
     "openai_batch_input",

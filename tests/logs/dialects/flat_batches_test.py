@@ -1,13 +1,15 @@
 """OpenAI's batches: every trap of their output. Expected values are by hand from the fixture."""
 
+import json
 import math
 
 import pytest
 from flat_files import FLAT, opened, records
-from trace_files import read, written
+from trace_files import load, read, written
 
 from analytics.errors import SchemaError
 from analytics.logs.dialects.dialect import Passed
+from analytics.logs.rates import Override
 
 CHAT, _, RESPONSE = records(FLAT / "openai_batch_output.jsonl")[:3]
 OUTPUT = FLAT / "openai_batch_output.jsonl"
@@ -40,6 +42,33 @@ def test_calls_of_a_batch_cost_what_a_batch_costs():
     # OpenAI's batch prices per million. gpt-4.1-mini: 0.2 in, cached or not, 0.8 out: 200 x 0.2 + 120 x 0.8.
     # gpt-5: 0.625 in, 0.0625 cached, 5 out: 180 x 0.625 + 20 x 0.0625 + 150 x 5.
     assert frame["cost_usd"].to_list() == pytest.approx([136e-6, 136e-6, 863.75e-6, 136e-6], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("mistral/mistral-large-latest", "2 batch calls of mistral/mistral-large-latest cost here"),
+        ("gpt-5", ""),
+    ],
+)
+def test_a_batch_of_a_model_without_a_batch_price_says_that_it_may_cost_too_much(
+    store, tmp_path, model, said
+):
+    lines = json.loads(json.dumps([CHAT, {**CHAT, "id": "b", "custom_id": "r9"}]))
+    for line in lines:
+        line["response"]["body"]["model"] = model
+    path = written(tmp_path / "batch.jsonl", lines)
+    told = [note for note in load(store, path).notes if "batch call" in note]
+    assert bool(told) == bool(said)
+    assert not said or (told[0].startswith(said) and "may be too much" in told[0])
+
+
+def test_a_price_by_hand_is_no_batch_price_that_is_missing(store, tmp_path):
+    line = json.loads(json.dumps(CHAT))
+    line["response"]["body"]["model"] = "mistral/mistral-large-latest"
+    store.set_price("mistral/mistral-large-latest", Override(input=1.0, output=2.0))
+    report = load(store, written(tmp_path / "batch.jsonl", [line]))
+    assert not [note for note in report.notes if "batch call" in note]
 
 
 def test_the_chance_of_the_answers_tokens_is_a_confidence():
