@@ -10,7 +10,7 @@ CSV or TSV (``CallsTableButtons.tsx``): ``summary.usage`` by model, costs in USD
   response, where it is the output, comes first. Thoughts of Gemini stand beside the output, in the total.
 - What cache reads and writes cost stands beside the prompt's cost. A negative part is from an input that left
   the cache out; then, and where output was left out, the cost is not what was paid.
-- A scorer's output and a thumb are feedback in ``summary.weave.feedback``.
+- A scorer's output, an annotation and a thumb are feedback in ``summary.weave.feedback``.
 - The CSV has a column for each leaf that the table showed, named by its dotted path, model names with their
   dots in it; of feedback one per type. It has ids and the trace always, the operation around only if that
   column was shown: without it, what lies in what follows from the times within a trace.
@@ -65,7 +65,7 @@ _PARTS = tuple(
 _TIMEOUT = re.compile(r"time(d|_|-|\s)*out|deadline", re.IGNORECASE)
 _SCORER = re.compile(r"^(\w+\.)?score$")
 _THUMBS = {"👍": 1.0, "👎": 0.0}
-_RUNNABLE = "wandb.runnable."
+_RUNNABLE, _ANNOTATION = "wandb.runnable.", "wandb.annotation."
 _NESTED = ("attributes", "inputs", "output", "summary")
 _BY_MODEL, _COSTS, _FEEDBACK = "summary.usage.", "summary.weave.costs.", "summary.weave.feedback."
 _GROUP = re.compile(r"_details$|^cache_creation$|^server_tool_use$")
@@ -132,7 +132,7 @@ def _cost(costs: Any, told: Any, tokens: Record) -> float | None:
 
 
 def _feedback(given: Any) -> Record:
-    """Scores of scorers by their name, and a thumb as a rating."""
+    """Scores of scorers and annotations of people by their name, and a thumb as a rating."""
     found: Record = {}
     for one in listing(given):
         kind = str(value(one, "feedback_type") or "")
@@ -141,6 +141,8 @@ def _feedback(given: Any) -> Record:
             name = kind.removeprefix(_RUNNABLE)
             parts = output if isinstance(output, dict) else {"": output}
             found |= scored({f"{name}.{key}".strip("."): part for key, part in parts.items()})
+        if kind.startswith(_ANNOTATION):
+            found |= scored({kind.removeprefix(_ANNOTATION): value(one, "payload.value")})
         thumb = _THUMBS.get(str(value(one, "payload.emoji")))
         if thumb is not None:
             found |= {RATED: thumb, RATER: "feedback"}

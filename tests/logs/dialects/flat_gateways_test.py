@@ -179,6 +179,14 @@ def test_openrouters_units_and_discounts(changed, expected, wrapped):
     assert {name: row.get(name) for name in expected} == expected
 
 
+def test_a_preset_is_an_arm(tmp_path):
+    two = [
+        {**GENERATION, "id": f"g{at}", "request_id": f"q{at}", "preset_id": name}
+        for at, name in enumerate("AB")
+    ]
+    assert read(written(tmp_path / "presets.jsonl", two))[0]["arm"].to_list() == ["A", "B"]
+
+
 @pytest.mark.parametrize("name", ["openrouter_activity.csv", "openrouter_activity.json"])
 def test_openrouters_activity_is_refused_with_the_reason_and_the_way_out(name):
     with pytest.raises(SchemaError, match=r"sums requests by day.* no single call.*/api/v1/generation"):
@@ -241,6 +249,16 @@ def test_portkeys_costs_are_cents_and_its_times_milliseconds():
 def test_portkeys_logs_are_read_whatever_fields_were_asked_for(changed, expected):
     [row] = opened("portkey", {**LOG, **changed})
     assert {name: row.get(name) for name in expected} == expected
+
+
+def test_portkeys_configs_are_arms_and_its_prompts_categories(tmp_path):
+    logs = [
+        {**LOG, "id": f"l{at}", "trace_id": f"t{at}", "metadata": {}, "config": f"pc-{name}",
+         "prompt_slug": f"ask-{name}"}
+        for at, name in enumerate("abab")
+    ]  # fmt: skip
+    frame, _ = read(written(tmp_path / "logs.jsonl", logs))
+    assert frame.select("arm", "task_category").rows() == [("pc-a", "ask-a"), ("pc-b", "ask-b")] * 2
 
 
 def test_portkeys_few_fields_are_enough_to_recognise_it(tmp_path):

@@ -5,7 +5,7 @@ import json
 import pytest
 from flat_files import FLAT, opened, records
 from stores import decisions
-from trace_files import load, read
+from trace_files import load, read, written
 
 from analytics.logs.dialects.dialect import Passed
 
@@ -61,6 +61,16 @@ def test_inferences_joined_with_their_models_become_decisions_and_feedback_grade
 def test_inferences_have_milliseconds_variants_and_times_in_their_ids(changed, expected):
     [row] = opened("tensorzero_inferences", {**INFERENCE, **changed})
     assert {name: row.get(name) for name in expected} == expected
+
+
+def test_inferences_of_json_functions_are_calls_too(tmp_path):
+    # columns of the table JsonInference: output_schema and auxiliary_content besides, output an object
+    lacking = ("tool_params", "model_name")
+    made = {name: held for name, held in INFERENCE.items() if name not in lacking}
+    made |= {"output": '{"parsed": {"a": 1}, "raw": "{}"}', "output_schema": "{}", "auxiliary_content": "[]"}
+    frame, staged = read(written(tmp_path / "json.jsonl", [made]))
+    assert staged.dialect == "tensorzero_inferences"
+    assert frame.select("task_category", "model", "latency_s").rows() == [("math", "mini@low", 0.9)]
 
 
 def test_the_api_and_the_table_give_the_same_inferences():

@@ -99,6 +99,7 @@ def test_a_call_without_costs_has_none_and_without_usage_is_none():
          {"scores.exam.correct": 1}),
         ({"feedback_type": "wandb.reaction.1", "payload": {"emoji": "👎"}},
          {"rating": 0.0, "rating_source": "feedback"}),
+        ({"feedback_type": "wandb.annotation.correct", "payload": {"value": True}}, {"scores.correct": True}),
         ({"feedback_type": "wandb.reaction.1", "payload": {"emoji": "🎉"}}, {"rating": None}),
         ({"feedback_type": "wandb.note.1", "payload": {"note": "x"}}, {"rating": None}),
     ],
