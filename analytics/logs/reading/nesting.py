@@ -37,6 +37,7 @@ class Nesting:
     Attributes:
         names: Columns that rows get from records around them; known after ``settle``.
         ungiven: Records around several calls whose ``same_call`` none of those got; known after ``settle``.
+        timed: Records that lie in others by their times alone; known after ``settle``.
     """
 
     def __init__(self) -> None:
@@ -49,6 +50,7 @@ class Nesting:
         self._loose: dict[str, list[tuple[float, float, str]]] = {}
         self.names: dict[str, None] = {}
         self.ungiven = 0
+        self.timed = 0
 
     def add(self, told: Nested) -> None:
         """Take a record that is no row, or the one that is the next row."""
@@ -127,6 +129,7 @@ class Nesting:
                     open_.pop()
                 if open_ and open_[-1][1] != key:
                     self._places[key].around = open_[-1][1]
+                    self.timed += 1
                 open_.append((end, key))
 
     def _find_twice(self) -> None:

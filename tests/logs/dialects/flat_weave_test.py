@@ -196,6 +196,8 @@ def test_without_the_column_of_the_operation_around_times_tell_what_counts_once(
     path = csv_of(tmp_path / "narrow.csv", without=["parent_id"])
     frame, staged = read(path)
     assert staged.passed == PASSED
+    # 18 records in 8 traces, of which one each is the root
+    assert staged.notes == ["10 records do not say which other they lie in: their times say it."]
     assert frame["cost_usd"].sum() == pytest.approx(6 * 0.00029 + 3 * 0.0042, rel=1e-12)
     load(store, path)
     assert cascade(store) == sorted(GRADED)
