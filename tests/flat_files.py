@@ -6,13 +6,20 @@ import json
 import pyarrow.parquet as pq
 from trace_files import FIXTURES
 
-from analytics.logs.dialects import flat_batches, flat_gateways, flat_inferences, flat_runs, flat_traces
+from analytics.logs.dialects import (
+    flat_batches,
+    flat_gateways,
+    flat_inferences,
+    flat_runs,
+    flat_traces,
+    flat_weave,
+)
 from analytics.logs.dialects.dialect import Nested
 
 FLAT = FIXTURES / "flat"
 OURS = tuple(
     one
-    for module in (flat_gateways, flat_batches, flat_inferences, flat_runs, flat_traces)
+    for module in (flat_gateways, flat_batches, flat_inferences, flat_runs, flat_traces, flat_weave)
     for one in module.DIALECTS
 )
 

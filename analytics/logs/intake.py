@@ -22,7 +22,7 @@ from analytics.logs.inspection import (
 )
 from analytics.logs.meaning.convert import TYPED, Converted
 from analytics.logs.meaning.mapping import Answers, Mapping, signature
-from analytics.logs.prices import Overrides, price
+from analytics.logs.prices import Overrides
 from analytics.logs.reading import child
 from analytics.logs.reading.child import Cancelled
 from analytics.logs.reading.staging import LIMITS, PLACES, Problem, Staged, restored
@@ -32,9 +32,9 @@ from analytics.logs.reports import (
     ManyRejectsError,
     OpenQuestionsError,
     named,
+    price_notes,
     refuse_many_rejects,
     summary,
-    unpriced_note,
 )
 from analytics.logs.storage.arrivals import Arrival
 from analytics.logs.storage.database import StoreError, unwritten
@@ -182,7 +182,7 @@ def arrived(
         again: Whether it was loaded once before.
     """
     staged = inspection.staged
-    unpriced = [name for name in converted.unpriced if price(name, overrides=stated) is None]
+    told = price_notes(converted.unpriced, converted.unlisted, stated)
     rejects, changes = problems(staged, converted)
     return Arrival(
         typed=inspection.folder / TYPED,
@@ -197,11 +197,7 @@ def arrived(
         answers=answers.to_json(),
         problems=[*rejects, *changes][: LIMITS.problems],
         problems_total=staged.problems_total + converted.problems_total,
-        notes=list(
-            dict.fromkeys(
-                [*staged.notes, *inspection.proposal.notes, *converted.notes, *unpriced_note(unpriced)]
-            )
-        ),
+        notes=list(dict.fromkeys([*staged.notes, *inspection.proposal.notes, *converted.notes, *told])),
         passed=staged.passed,
         prices=answers.prices,
         again=again,

@@ -87,9 +87,16 @@ def _bands(entry: Mapping[str, Any]) -> tuple[Band, ...]:
     found = lengths = _by_length(entry, "", usual)
     for service, suffix in _SUFFIXES.items():
         bands = _batch(entry, usual) if service == "batch" else _by_service(entry, suffix)
-        if bands and bands != lengths:
+        if bands and (bands != lengths or _lists(entry, suffix)):
             found = (*found, *(replace(band, service=service) for band in bands))
     return found
+
+
+def _lists(entry: Mapping[str, Any], suffix: str) -> bool:
+    """Whether an entry says what a service costs, be it what usual calls cost."""
+    return any(
+        _number(entry.get(f"{_KEYS[name]}{suffix}")) is not None for name in ("input_usd", "output_usd")
+    )
 
 
 def _by_service(entry: Mapping[str, Any], suffix: str) -> tuple[Band, ...]:

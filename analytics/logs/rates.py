@@ -139,6 +139,10 @@ class Price:
             if [(band.above_tokens, band.rates.each()) for band in self.of_service(service)] != usual
         )
 
+    def has(self, service: str) -> bool:
+        """Whether calls of a service tier cost their own price, or the one set by hand for all."""
+        return service == STANDARD or self.by_hand is not None or bool(self._own(service))
+
     def cost_usd(
         self,
         input_tokens: int,
@@ -178,8 +182,10 @@ class Price:
 
     def of_service(self, service: str) -> list[Band]:
         """The bands of a service, shortest prompts first; the usual ones where it has none."""
-        found = [band for band in self.bands if band.service == service]
-        return found or [band for band in self.bands if band.service == STANDARD]
+        return self._own(service) or self._own(STANDARD)
+
+    def _own(self, service: str) -> list[Band]:
+        return [band for band in self.bands if band.service == service]
 
 
 def flat(rates: Rates) -> tuple[Band, ...]:

@@ -1,17 +1,17 @@
 """What became of a file, and the refusals that every file shares."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from analytics.errors import SchemaError
+from analytics.logs.prices import Overrides, price
 from analytics.logs.reading.staging import Problem, Question, shown
 
 REJECTED_SHARE = 0.10
 _REASONS, _LINES = 3, 5
-
-
 _NAMED = 10
+_WRONG = {"batch": "too much", "flex": "too much", "priority": "too little"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +120,53 @@ class OpenQuestionsError(SchemaError):
         self.questions = list(questions)
 
 
-def unpriced_note(models: list[str]) -> list[str]:
-    """That costs of models stay unknown, and what to do; nothing where there are none."""
-    if not models:
-        return []
+def price_notes(
+    unpriced: Sequence[str], unlisted: Mapping[str, Mapping[str, int]], stated: Overrides
+) -> list[str]:
+    """What is to be known of prices: whose costs stay unknown, which are at the price of other calls.
+
+    Args:
+        unpriced: Models without a price in the list.
+        unlisted: Service tier -> model -> its costs, where the list has no price for the tier.
+        stated: Prices set by hand.
+    """
+    unknown = [name for name in unpriced if price(name, overrides=stated) is None]
+    notes = []
+    if unknown:
+        said = "their costs stay unknown (--price MODEL=IN,OUT)."
+        notes.append(f"No price is known for {_listed(unknown)}: {said}")
+    for service, costs in unlisted.items():
+        left = {name: count for name, count in costs.items() if not _has(name, service, stated)}
+        if left:
+            notes.append(single_price(service, sum(left.values()), of=_listed(list(left))))
+    return notes
+
+
+def single_price(service: str, calls: int, *, of: str = "") -> str:
+    """That calls of a service tier cost what usual ones do, as the list has no price for the tier.
+
+    Args:
+        service: The tier.
+        calls: How many they are.
+        of: Their models; empty where the reader knows.
+    """
+    what = f"{calls:,} {service} call{'' if calls == 1 else 's'}{f' of {of}' if of else ''}"
+    cost = "costs" if calls == 1 else "cost"
+    wrong = _WRONG.get(service, "wrong")
+    return (
+        f"{what} {cost} here what usual calls do, as the list has no {service} price: that may be {wrong}. "
+        "Set a price by hand if you know it."
+    )
+
+
+def _has(model: str, service: str, stated: Overrides) -> bool:
+    known = price(model, overrides=stated)
+    return known is None or known.has(service)
+
+
+def _listed(models: Sequence[str]) -> str:
     more = f" and {len(models) - _NAMED} more" if len(models) > _NAMED else ""
-    names = ", ".join(models[:_NAMED])
-    return [f"No price is known for {names}{more}: their costs stay unknown (--price MODEL=IN,OUT)."]
+    return f"{', '.join(models[:_NAMED])}{more}"
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from analytics.logs.rates import CLASSES
 from analytics.logs.store import Store
 from dashboard import prices_panel, state
 
+MISTRAL = "mistral/mistral-large-latest"
 HOSTILE = "[x](http://evil.example) $a$ **b**"
 
 
@@ -62,6 +63,21 @@ def test_unknown_models_and_the_date_of_the_list_are_told():
     assert app.selectbox[0].options == [HOSTILE, "gpt-4o"]
     # 5000 / 3500 in every call.
     assert "steadily 1.43 times the price" in text
+
+
+def test_batch_calls_at_the_price_of_usual_ones_are_named_without_any_logged_cost(tmp_path, monkeypatch):
+    path = tmp_path / "logs.duckdb"
+    tokens = {"input_tokens": 1000, "output_tokens": 100, "service_tier": "batch"}
+    with Store.open(path, keep=False) as store:
+        # the list has batch prices of gpt-4o and none of Mistral's
+        made = [call(f"{model} {n}", model, **tokens) for n in range(3) for model in (MISTRAL, "gpt-4o")]
+        load(store, "prod", made, form="calls")
+        store.reprice("prod", of="missing")
+    monkeypatch.setenv(state.DATABASE, str(path))
+    text = said(drawn())
+    st.cache_resource.clear()
+    assert "3 batch calls cost here what usual calls do, as the list has no batch price" in text
+    assert text.count("batch calls cost") == 1
 
 
 @pytest.mark.usefixtures("database")

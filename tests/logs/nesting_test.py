@@ -2,6 +2,8 @@
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analytics.logs.dialects.dialect import Nested, Passed
 from analytics.logs.reading.nesting import TWICE, Nesting
@@ -128,3 +130,51 @@ def test_rows_that_lie_in_nothing_stay_as_they_are():
     assert nesting.settle() == {}
     table = pa.table({"key": pa.array(["a"], pa.large_string())})
     assert nesting.amended(table, 0) is table
+
+
+def around_by_times(*times, trace="t"):
+    """Which record each lies in by its times, all of one trace: its place among them, null at the outside."""
+    nesting = Nesting()
+    for at, (start, end) in enumerate(times):
+        nesting.add(other(f"{at}", within=(trace, start, end)))
+    nesting.settle()
+    found = [place.around for place in nesting._places.values()]
+    return [None if key is None else int(key) for key in found], nesting.timed
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([(0, 10), (1, 4), (2, 3), (5, 9)], [None, 0, 1, 0]),
+        ([(5, 9), (2, 3), (1, 4), (0, 10)], [3, 2, 3, None]),  # whatever their order
+        ([(0, 4), (5, 9)], [None, None]),
+        (
+            [(0, 5), (3, 9), (4, 4.5)],
+            [None, None, 1],
+        ),  # two that overlap, and one in both: the later began it
+        ([(0, 10), (0, 10)], [None, 0]),
+        ([(0, 10)], [None]),
+    ],
+)
+def test_records_that_do_not_say_where_they_lie_do_so_by_their_times(times, expected):
+    timed = sum(one is not None for one in expected)
+    assert around_by_times(*times) == (expected, timed)
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6)), max_size=7, unique_by=lambda one: one[0]))
+def test_the_record_around_contains_and_none_without_one_is_contained_by_an_earlier_one_still_open(lasting):
+    times = [(start, start + length) for start, length in lasting]
+    found, _ = around_by_times(*times)
+    for (start, end), around in zip(times, found, strict=True):
+        # by brute force: of those that contain it, the one that began last
+        holding = [at for at, (first, last) in enumerate(times) if first < start and last >= end]
+        assert around == max(holding, key=lambda at: times[at][0], default=None)
+
+
+def test_records_that_say_where_they_lie_or_are_of_another_trace_stay_where_they_are():
+    nesting = Nesting()
+    nesting.add(other("root", within=("a", 0, 10)))
+    nesting.add(other("said", "elsewhere"))
+    nesting.add(other("far", within=("b", 1, 2)))
+    nesting.settle()
+    assert [place.around for place in nesting._places.values()] == [None, "elsewhere", None]

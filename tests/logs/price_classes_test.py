@@ -11,7 +11,7 @@ import pytest
 
 from analytics.logs import price_list
 from analytics.logs.meaning.priced import Prices
-from analytics.logs.prices import price
+from analytics.logs.prices import price, stated_pairs
 from analytics.logs.rates import Band, Override, Price, Rates, flat
 
 MODELS = [
@@ -124,7 +124,18 @@ def test_where_the_list_has_no_batch_price_batch_costs_the_usual_price():
     # Named difference: litellm takes half. mistral-large has no batch price in the list.
     found = price("mistral/mistral-large-latest")
     assert "batch" not in found.services()
+    assert not found.has("batch")
     assert found.cost_usd(1000, 100, service="batch") == found.cost_usd(1000, 100)
+
+
+def test_a_tier_that_the_list_prices_like_usual_calls_has_a_price():
+    # The list has 1e-06 in and 2e-06 out under the names of batches too.
+    found = price("gpt-3.5-turbo-1106")
+    assert (found.has("batch"), found.has("flex"), found.services()) == (True, False, ())
+    # gpt-4o: batch and priority have prices in the list, flex has none; a price by hand holds for all
+    found = price("gpt-4o")
+    assert [found.has(name) for name in ("standard", "batch", "flex")] == [True, True, False]
+    assert price("gpt-4o", overrides=stated_pairs({"gpt-4o": (1.0, 2.0)})).has("flex")
 
 
 def test_a_call_with_every_class_is_worked_by_hand():

@@ -130,6 +130,25 @@ def test_the_service_tier_that_the_log_names_has_its_price(store):
     assert costs(store)[0][1] == 0.00175  # half of 2500 + 1000 millionths
 
 
+def test_calls_of_a_tier_without_a_price_are_named_until_one_is_set(store):
+    batch = [call(f"r{n}", "mistral/mistral-large-latest", **TOKENS, service_tier="batch") for n in range(3)]
+    flex = call("f", "gpt-4o", **TOKENS, service_tier="flex")
+    own = call("o", "gpt-4o", **TOKENS, service_tier="batch")
+    logged = call("l", "gpt-4o", **TOKENS, service_tier="flex", cost_usd=1.0, cost_source="logged")
+    load(store, "d", [*batch, flex, own, logged], form="calls")
+    store.reprice("d")
+    said = dict(store.model_prices("d").select("model", "reason").iter_rows())
+    # The list has neither mistral's batches nor gpt-4o's flex, but gpt-4o's batches; a logged cost is known.
+    assert said["mistral/mistral-large-latest"].startswith("3 batch calls cost here what usual calls do")
+    assert "1 flex call costs here what usual calls do" in said["gpt-4o"]
+    assert "batch" not in said["gpt-4o"]
+    store.set_price("mistral/mistral-large-latest", OURS)
+    assert (
+        dict(store.model_prices("d").select("model", "reason").iter_rows())["mistral/mistral-large-latest"]
+        is None
+    )
+
+
 def test_a_failed_repricing_changes_nothing(store, monkeypatch):
     both_kinds(store)
     store.set_price("ours", OURS)

@@ -14,6 +14,7 @@ from analytics.logs.dialects import (
     flat_inferences,
     flat_runs,
     flat_traces,
+    flat_weave,
     grade_table,
     grading_sheet,
     langfuse,
@@ -38,6 +39,7 @@ TOOLS: tuple[Dialect, ...] = (
     *flat_inferences.DIALECTS,
     *flat_runs.DIALECTS,
     *flat_traces.DIALECTS,
+    *flat_weave.DIALECTS,
 )
 TABLES: tuple[Dialect, ...] = (
     cells_file.DIALECT,

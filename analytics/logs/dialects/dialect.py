@@ -50,6 +50,8 @@ class Nested:
         passes_over: Why calls inside are none of the user's; null if they are.
         alias: Column, the name that was asked for, the name that it stood for or null. Rows that do not
             know the latter get it in that column if all others of the file agree, else the former.
+        within: Trace, start and end in epoch seconds of a record that nothing says to lie in another. Several
+            of one trace lie in one another as their times do.
     """
 
     item: "Record | Passed"
@@ -61,6 +63,7 @@ class Nested:
     separate: bool = False
     passes_over: str | None = None
     alias: tuple[str, str, str | None] | None = None
+    within: tuple[str, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

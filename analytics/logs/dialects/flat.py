@@ -26,7 +26,7 @@ from analytics.logs.dialects.dialect import (
     signed,
 )
 from analytics.logs.dialects.langfuse_record import leaves, text
-from analytics.logs.dialects.opening import kept, listing, mapping, mean_logprob, number, tagged
+from analytics.logs.dialects.opening import kept, listing, mapping, number, tagged
 from analytics.logs.dialects.phoenix import literal
 from analytics.logs.dialects.spans import is_version
 
@@ -162,36 +162,10 @@ def total(*parts: Any) -> int | None:
     return None if base is None else base + sum(whole(part) or 0 for part in parts[1:])
 
 
-def inclusive(sent: Any, made: Any, *, counted: Any, cached: Any, written: Any = None) -> int | None:
-    """Input tokens with cached ones, which some tools count besides: their total or a larger part says so."""
-    base, beside = whole(sent), (whole(cached) or 0) + (whole(written) or 0)
-    if base is None:
-        return None
-    apart = whole(counted) == base + (whole(made) or 0) + beside
-    return base + beside if apart or (whole(cached) or 0) > base else base
-
-
 def paid(cost: Any, *tokens: Any) -> float | None:
     """USD; None where a call with tokens cost nothing, as tools write that do not know its price."""
     found = number(cost)
     return None if found is None or found < 0 or (not found and any(map(whole, tokens))) else found
-
-
-def answer(body: Any) -> Record:
-    """Text of the first answer in a provider's response, and the mean log-probability of its tokens.
-
-    Args:
-        body: Of OpenAI's chat completions or responses, or like them.
-    """
-    choices = listing(value(body, "choices"))
-    content = value(choices[0], "message.content") if choices else None
-    logprobs = [value(choices[0], "logprobs.content")] if choices else []
-    for item in listing(value(body, "output")):
-        for part in listing(value(item, "content")):
-            content = content or value(part, "text")
-            logprobs.append(value(part, "logprobs"))
-    tokens = [token for held in logprobs for token in listing(held)]
-    return {"answer": text(content), LOGPROB: mean_logprob(value(token, "logprob") for token in tokens)}
 
 
 def placed(item: Record | Passed, key: Any, around: Any, **more: Any) -> Record | Passed | Nested:
@@ -297,8 +271,9 @@ def _match(export: Export) -> Callable[[str], Match | None]:
 # Fields that functions of a tool may give although no path leads to them.
 _COMPUTED = (
     "request_id", "call_id", "unit_id", "ts", "model", "effort", "input_tokens", "output_tokens",
-    "reasoning_tokens", "cached_tokens", "service_tier", "cost_usd", "latency_s", "ttft_s", "status",
-    "cache_hit", "correct", "correct_source", "confidence", "prompt", "answer",
+    "reasoning_tokens", "cached_tokens", "cache_write_tokens", "cache_write_1h_tokens", "service_tier",
+    "cost_usd", "latency_s", "ttft_s", "status", "cache_hit", "correct", "correct_source", "confidence",
+    "prompt", "answer",
 )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """OpenAI's batch output: one line per request of a batch, with the answer of whichever endpoint it asked.
 
-Names of ``openai`` 3.57.0: ``body`` is a ChatCompletion, a Response or a Completion. Cached tokens are part
-of the input's and reasoning tokens of the output's. A batch tells no cost and no latency: ``created`` is
-when the answer was made, hours after it was asked for.
+Names of ``openai`` 3.57.0: ``body`` is a ChatCompletion, a Response or a Completion. Cached tokens, and those
+written to a cache, are part of the input's, reasoning tokens of the output's. Whatever tier a body names, it
+was billed as a batch. A batch tells no cost and no latency: ``created`` is when the answer was made,
+hours after it was asked for.
 
 ``custom_id`` is all that a caller may say. Written as pairs (``request=17;category=law;arm=B``) it is read
 as such; otherwise it is the request, so that the same id in the batches of two models is one request. The
@@ -13,7 +14,8 @@ import re
 from typing import Any
 
 from analytics.logs.dialects.dialect import Record
-from analytics.logs.dialects.flat import Export, answer, dialect, opened, refused, value
+from analytics.logs.dialects.flat import Export, dialect, opened, refused, value
+from analytics.logs.dialects.response import answer, billed
 
 _BODY = "response.body"
 _PAIR = re.compile(r"^\s*([A-Za-z_][\w-]{0,60})\s*[=:]\s*(\S.*?)\s*$")
@@ -27,20 +29,10 @@ _OUTPUT = Export(
         "call_id": ("id",),
         "ts": (f"{_BODY}.created", f"{_BODY}.created_at"),
         "model": (f"{_BODY}.model",),
-        "input_tokens": (f"{_BODY}.usage.prompt_tokens", f"{_BODY}.usage.input_tokens"),
-        "output_tokens": (f"{_BODY}.usage.completion_tokens", f"{_BODY}.usage.output_tokens"),
-        "reasoning_tokens": (
-            f"{_BODY}.usage.completion_tokens_details.reasoning_tokens",
-            f"{_BODY}.usage.output_tokens_details.reasoning_tokens",
-        ),
-        "cached_tokens": (
-            f"{_BODY}.usage.prompt_tokens_details.cached_tokens",
-            f"{_BODY}.usage.input_tokens_details.cached_tokens",
-        ),
         "effort": (f"{_BODY}.reasoning.effort",),
         "status": ("response.status_code",),
     },
-    carried=("custom_id", f"{_BODY}.service_tier"),
+    carried=("custom_id",),
     users={"custom_id": ("said",)},
 )
 
@@ -65,7 +57,8 @@ def _passed(members: Record) -> str | None:
 
 
 def _computed(members: Record) -> Record:
-    return {**answer(value(members, _BODY)), "service_tier": "batch"}
+    body = value(members, _BODY)
+    return {**answer(body), **billed(body), "service_tier": "batch"}
 
 
 _rows = opened(_OUTPUT, computed=_computed, passed=_passed)
@@ -82,10 +75,7 @@ OUTPUT = dialect(
     "custom_id response_body response_status_code",
     "custom_id response error id",
     opened=_opened,
-    note=(
-        "A batch tells no cost. Its calls are priced at the list's batch price, or at the price of single "
-        "calls where the list has none for batches."
-    ),
+    note="A batch tells no cost. Its calls are priced at the list's batch price.",
 )
 INPUT = refused(
     "openai_batch_input",

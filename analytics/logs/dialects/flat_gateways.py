@@ -6,18 +6,23 @@ which its exporter writes as JSON, JSON lines or CSV):
 - ``delay_ms`` and ``time_to_first_token`` are milliseconds, ``cost`` and ``costUSD`` USD; 0 where it knows
   no price;
 - ``prompt_tokens`` leave out what was read from or written to a cache. ``completion_tokens`` leave out
-  ``reasoning_tokens`` where ``total_tokens`` counts them besides;
+  ``reasoning_tokens`` where ``total_tokens`` counts them besides. What was written for an hour and the
+  service tier stand in bodies only; where a body has the provider's own counts, those count;
 - properties are texts. Scores are whole numbers or flags, the latter with a mark behind their name;
 - its CSV doubles the quotes in objects twice, leaves out scores and cached tokens, and asks for columns
   that it names otherwise, so that model, latency and cost may be empty: latency is then the time between
   request and response.
 
 OpenRouter (``GenerationResponseData``, Python SDK 1.3.84): times are milliseconds, costs USD, all discounts
-included. Tokens are the provider's own (``native_tokens_*``), as billed. With a key of one's own the
-provider's bill comes on top. A latency below the time of generating is the time to the first token.
+included. Tokens are the provider's own (``native_tokens_*``), as billed; those written to a cache are not
+told. The service tier is the one that the provider reported. With a key of one's own the provider's bill
+comes on top. A latency below the time of generating is the time to the first token.
 
 Portkey (docs, log exports): ``cost`` is in US cents, ``response_time`` in milliseconds, a trace is a request.
-Costs in another currency are left out. A feedback runs from -10 to 10: above 0 is good, 0 says nothing.
+Costs in another currency are left out, and 0 for a call with tokens that no cache answered. A log has no
+fields for cached and reasoning tokens or the service tier: they are read from the provider's response, which
+in Portkey's translation of Anthropic leaves a cache's tokens out of ``prompt_tokens`` but not out of the
+total. A feedback runs from -10 to 10: above 0 is good, 0 says nothing.
 """
 
 from typing import Any
@@ -27,7 +32,6 @@ from analytics.logs.dialects.flat import (
     RATED,
     RATER,
     Export,
-    answer,
     dialect,
     first,
     model,
@@ -42,6 +46,7 @@ from analytics.logs.dialects.flat import (
     whole,
 )
 from analytics.logs.dialects.opening import kept, number, seconds_between
+from analytics.logs.dialects.response import answer, billed
 
 _MS = {"latency_s": 1000, "ttft_s": 1000}
 _FLAG = "-hcone-bool"
@@ -61,7 +66,9 @@ _HELICONE = Export(
             "request_properties.Helicone-Session-Id", "properties.Helicone-Session-Id", "request_user_id",
         ),
         "cached_tokens": ("prompt_cache_read_tokens",),
+        "cache_write_tokens": ("prompt_cache_write_tokens",),
         "reasoning_tokens": ("reasoning_tokens",),
+        "service_tier": ("request_body.service_tier",),
         "latency_s": ("delay_ms", "latency"),
         "ttft_s": ("time_to_first_token",),
         "cost_usd": ("cost_usd", "cost"),
@@ -97,13 +104,19 @@ def _helicone(members: Record) -> Record:
         RATER: "feedback" if rating is not None else None,
         **scored(scores),
         **answer(members.get("response_body")),
+        **billed(members.get("response_body")),
     }
-    if not hit:
-        found["cost_usd"] = paid(first(members, ("cost_usd", "cost")), sums)
+    cost = first(members, ("cost_usd", "cost"))
+    found["cost_usd"] = _of_cache(cost) if hit else paid(cost, sums)
     if first(members, ("delay_ms", "latency")) is None:
         times = members.get("request_created_at"), members.get("response_created_at")
         found["latency_s"] = seconds_between(*times)
     return found
+
+
+def _of_cache(cost: Any) -> float:
+    """What an answer from the gateway's own cache cost; nothing unless it says otherwise."""
+    return number(cost) or 0.0
 
 
 def _pairs(scores: Any) -> list[tuple[str, Any]]:
@@ -146,9 +159,10 @@ _OPENROUTER = Export(
         "output_tokens": ("native_tokens_completion",),
         "reasoning_tokens": ("native_tokens_reasoning",),
         "cached_tokens": ("native_tokens_cached",),
+        "service_tier": ("service_tier",),
     },
     hints={"arm": ("preset_id",)},
-    carried=("router", "provider_name", "service_tier", "finish_reason"),
+    carried=("router", "provider_name", "finish_reason"),
 )
 
 
@@ -186,13 +200,7 @@ _PORTKEY = Export(
         "unit_id": ("metadata._user",),
         "input_tokens": ("req_units",),
         "output_tokens": ("res_units",),
-        "reasoning_tokens": tuple(
-            f"{place}.usage.completion_tokens_details.reasoning_tokens"
-            for place in ("response.body", "response")
-        ),
-        "cached_tokens": tuple(
-            f"{place}.usage.prompt_tokens_details.cached_tokens" for place in ("response.body", "response")
-        ),
+        "service_tier": ("request.body.service_tier", "request.service_tier"),
         "cost_usd": ("cost",),
         "latency_s": ("response_time",),
         "status": ("response_status_code", "is_success"),
@@ -207,16 +215,20 @@ _PORTKEY = Export(
 
 
 def _portkey(members: Record) -> Record:
-    """Hits of its caches, feedback, and no cost that is in no dollars."""
+    """Tokens, hits of its caches, feedback, and no cost that is in no dollars."""
     dollars = str(members.get("cost_currency") or "USD").upper() == "USD"
     hit = "hit" in str(members.get("cache_status", "")).lower()
     rating = number(first(members, ("weighted_feedback", "feedback.value", "feedback")))
+    body = first(members, ("response.body", "response"))
+    cents = members.get("cost")
+    cost = _of_cache(cents) if hit else paid(cents, members.get("req_units"), members.get("res_units"))
     return {
         "cache_hit": hit or None,
+        "cost_usd": None if cost is None or not dollars else cost / _PORTKEY.per["cost_usd"],
         RATED: None if not rating else float(rating > 0),
         RATER: "feedback" if rating else None,
-        **answer(first(members, ("response.body", "response"))),
-        **({} if dollars else {"cost_usd": None}),
+        **answer(body),
+        **billed(body),
     }
 
 

@@ -1,8 +1,14 @@
 """TensorZero's tables: inferences, the calls of models that they made, and feedback.
 
 Names of tensorzero 2026.6.0 (``StoredChatInference``, ``StoredJsonInference``) and of its data model for
-ClickHouse and Postgres (docs/gateway/data-model). Times are in milliseconds; no table has a cost.
+ClickHouse and Postgres (docs/gateway/data-model; ``StoredModelInference`` and the migrations of its columns
+for what came later: ``cached``, ``cost``, ``provider_cache_*``). Times are in milliseconds.
 
+- Tokens are put in order as OpenAI counts them: input has what a cache had a part in, output has reasoning.
+  Older rows of Anthropic's leave the cache out; where the provider's response is there, its counts count. It
+  alone tells reasoning tokens, what was written for an hour and the service tier that was had.
+- A call has a cost where its provider's prices are in the configuration; in other currencies than USD it is
+  left out. An answer from the gateway's own cache (``cached``) costs nothing.
 - The function is the task's category and the variant the arm: it is drawn at random per episode. Without a
   model's name the variant is taken for the model.
 - The inferences of one function in one episode are one request, unless the tag ``request_id`` says it; the
@@ -18,7 +24,8 @@ from typing import Any
 
 from analytics.logs.dialects import flat_grades
 from analytics.logs.dialects.dialect import Passed, Record
-from analytics.logs.dialects.flat import Export, dialect, first, named, opened, users_own, value
+from analytics.logs.dialects.flat import Export, dialect, first, named, opened, paid, users_own, value
+from analytics.logs.dialects.response import billed
 from analytics.logs.dialects.span_values import iso
 
 _PER = {"latency_s": 1000, "ttft_s": 1000}
@@ -26,7 +33,8 @@ _TOKENS = {
     "input_tokens": ("input_tokens",),
     "output_tokens": ("output_tokens",),
     "reasoning_tokens": ("output_tokens_details.reasoning_tokens",),
-    "cached_tokens": ("input_tokens_details.cached_tokens",),
+    "cached_tokens": ("provider_cache_read_input_tokens", "input_tokens_details.cached_tokens"),
+    "cache_write_tokens": ("provider_cache_write_input_tokens",),
 }
 _TIMED = 7
 _EFFORT = ("inference_params.chat_completion.reasoning_effort",)
@@ -40,6 +48,7 @@ _INFERENCE = Export(
         "latency_s": ("processing_time_ms", "response_time_ms"),
         "ttft_s": ("ttft_ms",),
         "effort": _EFFORT,
+        "service_tier": ("inference_params.chat_completion.service_tier",),
         "prompt": ("input",),
         "answer": ("output",),
         **_TOKENS,
@@ -86,11 +95,23 @@ def _inference(members: Record) -> Record:
     asked = users_own(_INFERENCE, members).get("tags.request_id")
     episode, function = members.get("episode_id"), members.get("function_name")
     own = f"{episode}/{function}" if episode else first(members, ("inference_id", "id"))
-    return {"request_id": asked or own, "ts": _moment(members, "inference_id", "id")}
+    return {"request_id": asked or own, "ts": _moment(members, "inference_id", "id"), **_paid(members)}
 
 
 def _model(members: Record) -> Record:
-    return {"ts": _moment(members, "id", "inference_id")}
+    return {"ts": _moment(members, "id", "inference_id"), **_paid(members)}
+
+
+def _paid(members: Record) -> Record:
+    """What a call of a model used and cost, and whether the gateway's own cache answered it."""
+    hit = str(members.get("cached")).lower() in {"true", "1"}
+    dollars = str(members.get("currency") or "USD").upper() == "USD"
+    cost = paid(members.get("cost")) if dollars else None
+    return {
+        "cost_usd": 0.0 if hit else cost,
+        "cache_hit": hit or None,
+        **({} if hit else billed(members.get("raw_response"))),
+    }
 
 
 def _feedback(record: Record) -> Iterator[Record | Passed]:

@@ -1,35 +1,33 @@
-"""LangSmith's runs and feedback, and Weave's calls: trees of which only some nodes are calls of a model.
+"""LangSmith's runs and feedback: trees of which only some nodes are calls of a model.
 
-LangSmith (``Run`` and ``Feedback`` of langsmith 0.15.1; its bulk export has the same fields, objects as
-JSON text):
+Names of langsmith 0.15.1 (``Run``, ``Feedback``, ``UsageMetadata``); its bulk export has the same fields,
+objects as JSON text:
 
 - a call is a run of type llm; the sums that chains and agents carry are passed over. Its trace is the
   request;
 - ``session_id`` is the project, not a session: that stands in the metadata, as ``session_id`` or
   ``thread_id``;
-- costs are USD, as decimal texts; ``prompt_tokens`` and ``completion_tokens`` include all their kinds;
+- costs are USD, as decimal texts;
+- ``prompt_tokens`` and ``completion_tokens`` include all their kinds, whose counts stand in
+  ``*_token_details`` under names of the provider's. The wrapper of Gemini's client alone leaves thoughts out
+  of the output, not out of the total;
+- what was written to a cache is ``cache_creation``, or ``ephemeral_5m_input_tokens`` and
+  ``ephemeral_1h_input_tokens`` in its place; what was read beyond 200,000 tokens stands apart;
+- a call of OpenAI's priority or flex tier has the tier's name among the kinds, and before theirs
+  (``flex_cache_read``). Other tiers stand in the response, or among the parameters as asked for;
 - ``feedback_stats`` has the mean of each feedback. On a chain it holds for the one call inside.
-
-Weave (calls of weave 0.54.0; ``summary.usage`` by model, costs in USD and ``latency_ms`` under
-``summary.weave``):
-
-- usage is added up towards the root, so that a call around the calls of a model repeats their sum;
-- a scorer's output and a thumb are feedback in ``summary.weave.feedback``.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from analytics.logs.dialects import flat_grades
+from analytics.logs.dialects import flat_grades, usage
 from analytics.logs.dialects.dialect import Nested, Passed, Record
 from analytics.logs.dialects.flat import (
-    RATED,
-    RATER,
     Export,
     dialect,
     first,
-    inclusive,
     named,
     paid,
     placed,
@@ -40,13 +38,26 @@ from analytics.logs.dialects.flat import (
     value,
     whole,
 )
-from analytics.logs.dialects.opening import kept, listing, number, seconds_between
+from analytics.logs.dialects.opening import kept, listing, mapping, seconds_between
 
 _TIMEOUT = re.compile(r"time(d|_|-|\s)*out|deadline", re.IGNORECASE)
 _DEEPEST = 50
 _EFFORTS = ("reasoning_effort", "reasoning.effort")
 _UNITS = ("session_id", "thread_id", "conversation_id", "user_id")
 _META = ("extra.metadata", "metadata")
+_ASKED = ("extra.invocation_params", *(f"{place}.ls_invocation_params" for place in _META))
+_DETAILS = {
+    "prompt": (
+        "prompt_token_details.raw", "prompt_token_details", "outputs.usage_metadata.input_token_details",
+    ),
+    "completion": (
+        "completion_token_details.raw", "completion_token_details",
+        "outputs.usage_metadata.output_token_details",
+    ),
+}  # fmt: skip
+_TIERS = ("priority", "flex")
+_COUNTED = ("prompt_tokens", "completion_tokens", "total_tokens")
+_WRITTEN = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 
 _RUN = Export(
     fields={
@@ -58,10 +69,10 @@ _RUN = Export(
             "extra.invocation_params.model_name", "outputs.llm_output.model_name", "inputs.model",
         ),
         "unit_id": (*(f"{place}.{name}" for name in _UNITS for place in _META), "thread_id"),
-        "input_tokens": ("prompt_tokens", "outputs.usage_metadata.input_tokens"),
-        "output_tokens": ("completion_tokens", "outputs.usage_metadata.output_tokens"),
-        "reasoning_tokens": ("completion_token_details.reasoning",),
-        "cached_tokens": ("prompt_token_details.cache_read",),
+        "service_tier": (
+            "outputs.service_tier", "outputs.llm_output.service_tier",
+            *(f"{place}.service_tier" for place in _ASKED),
+        ),
         "effort": tuple(f"extra.invocation_params.{name}" for name in _EFFORTS),
         "prompt": ("inputs.messages", "inputs.prompts", "inputs"),
         "answer": ("outputs.output", "outputs.generations", "outputs"),
@@ -107,11 +118,42 @@ def _run(members: Record) -> Record:
     late = bool(error) and _TIMEOUT.search(str(error))
     tokens = members.get("prompt_tokens"), members.get("completion_tokens")
     return {
+        **_tokens(members),
         "latency_s": seconds_between(start, members.get("end_time")),
         "ttft_s": seconds_between(start, members.get("first_token_time")),
         "cost_usd": paid(members.get("total_cost"), *tokens),
         "status": "timeout" if late else "error" if error else members.get("status"),
     }
+
+
+def _tokens(members: Record) -> Record:
+    """Tokens by kind, and the tier of those that OpenAI bills apart."""
+    sent, made, total = (
+        first(members, (name, f"outputs.usage_metadata.{other}"))
+        for name, other in zip(_COUNTED, ("input_tokens", "output_tokens", "total_tokens"), strict=True)
+    )
+    given, spent = (mapping(first(members, paths)) for paths in _DETAILS.values())
+    lives = [whole(given.get(name)) for name in _WRITTEN]
+    written = _sum(given, "cache_creation", "cache_write")
+    by_life = sum(life or 0 for life in lives)
+    told = usage.Counts(
+        whole(sent),
+        whole(made),
+        whole(total),
+        cached=_sum(given, "cache_read", "cache_read_over_200k"),
+        written=max(written or 0, by_life) if by_life else written,
+        hour=lives[1],
+        thought=_sum(spent, "reasoning"),
+    )
+    tier = next((tier for tier in _TIERS if tier in given or tier in spent), None)
+    return usage.columns(told) | ({} if tier is None else {"service_tier": tier})
+
+
+def _sum(details: Mapping[str, Any], *kinds: str) -> int | None:
+    """Tokens of some kinds in any tier; null where none is told."""
+    names = [f"{tier}{kind}" for tier in ("", *(f"{tier}_" for tier in _TIERS)) for kind in kinds]
+    found = [count for name in names if (count := whole(details.get(name))) is not None]
+    return sum(found) if found else None
 
 
 _SOURCES = {"model": "judge", "auto_eval": "judge", "app": "human"}
@@ -134,100 +176,6 @@ def _feedback(record: Record) -> Iterator[Record | Passed]:
     )
 
 
-_CALL = Export(
-    fields={
-        "request_id": ("trace_id", "id"),
-        "call_id": ("id",),
-        "ts": ("started_at",),
-        "unit_id": ("thread_id", "wb_user_id"),
-        "effort": tuple(f"inputs.{name}" for name in _EFFORTS),
-        "prompt": ("inputs.messages", "inputs.input"),
-        "answer": ("output.choices", "output"),
-    },
-    carried=("op_name",),
-    users={"attributes": ("attributes",)},
-)
-_USAGE = {
-    "input": ("prompt_tokens", "input_tokens"),
-    "output": ("completion_tokens", "output_tokens"),
-    "cached": (
-        "cache_read_input_tokens", "prompt_tokens_details.cached_tokens",
-        "input_tokens_details.cached_tokens",
-    ),
-    "reasoning": (
-        "completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens",
-    ),
-}  # fmt: skip
-_SCORER = re.compile(r"^(\w+\.)?score$")
-_THUMBS = {"👍": 1.0, "👎": 0.0}
-_RUNNABLE = "wandb.runnable."
-
-
-def _calls(record: Record) -> Iterator[Record | Passed | Nested]:
-    """The call of a model that a call of an operation is, if it used one model."""
-    members = prepared(_CALL, record)
-    usage = value(members, "summary.usage")
-    models = list(usage.items()) if isinstance(usage, dict) else []
-    operation = str(members.get("op_name") or "").rpartition("/op/")[2].partition(":")[0]
-    scores = _weave_feedback(value(members, "summary.weave.feedback"))
-    asked = value(members, "inputs.model")
-    item: Record | Passed = Passed("operations without a model call")
-    made = None
-    if len(models) > 1:
-        item = Passed("operations around calls of several models")
-    elif models or (members.get("exception") and asked):
-        found = {**row(_CALL, members), **_call(members, *(models or [(str(asked), {})])[0]), **scores}
-        item, made = kept(found), whole(found["output_tokens"])
-    yield placed(
-        item,
-        members.get("id"),
-        members.get("parent_id"),
-        says=users_own(_CALL, members),
-        same_call=scores,
-        answer_tokens=made,
-        passes_over="calls of a scorer" if _SCORER.search(operation) else None,
-    )
-
-
-def _call(members: Record, model: str, usage: Any) -> Record:
-    sent, made, cached, thought = (first(usage, paths) for paths in _USAGE.values())
-    costs = value(value(members, "summary.weave.costs"), model)
-    parts = value(costs, "prompt_tokens_total_cost"), value(costs, "completion_tokens_total_cost")
-    start, end = members.get("started_at"), members.get("ended_at")
-    late = number(value(members, "summary.weave.latency_ms"))
-    measured = seconds_between(start, end)
-    status = value(members, "summary.weave.status")
-    error = members.get("exception")
-    failed = error or status in {"error", "descendant_error"}
-    counts = value(usage, "total_tokens"), value(usage, "cache_creation_input_tokens")
-    return {
-        "model": model,
-        "input_tokens": inclusive(sent, made, counted=counts[0], cached=cached, written=counts[1]),
-        "output_tokens": whole(made),
-        "cached_tokens": whole(cached),
-        "reasoning_tokens": whole(thought),
-        "cost_usd": paid(sum(number(part) or 0 for part in parts), sent, made) if any(parts) else None,
-        "latency_s": measured if measured is not None or late is None else late / 1000,
-        "status": ("timeout" if _TIMEOUT.search(str(error)) else "error") if failed else "success",
-    }
-
-
-def _weave_feedback(given: Any) -> Record:
-    """Scores of scorers by their name, and a thumb as a rating."""
-    found: Record = {}
-    for one in listing(given):
-        kind = str(value(one, "feedback_type") or "")
-        if kind.startswith(_RUNNABLE):
-            output = value(one, "payload.output")
-            name = kind.removeprefix(_RUNNABLE)
-            parts = output if isinstance(output, dict) else {"": output}
-            found |= scored({f"{name}.{key}".strip("."): part for key, part in parts.items()})
-        thumb = _THUMBS.get(str(value(one, "payload.emoji")))
-        if thumb is not None:
-            found |= {RATED: thumb, RATER: "feedback"}
-    return found
-
-
 RUNS = dialect(
     "langsmith",
     "LangSmith runs",
@@ -243,5 +191,4 @@ FEEDBACK = flat_grades.dialect(
     "run_id key score feedback_source",
     "run_id key score value correction",
 )
-WEAVE = dialect("weave", "Weave calls", _CALL, "op_name trace_id started_at", opened=_calls)
-DIALECTS = (RUNS, FEEDBACK, WEAVE)
+DIALECTS = (RUNS, FEEDBACK)

@@ -8,6 +8,9 @@ Names of mlflow 3.17.2: ``Trace.to_dict`` (info and spans), ``TraceInfo.to_dict`
 - ``request_time`` is milliseconds or ISO text, ``execution_duration`` milliseconds, or text like ``1.5s``
   in answers of the API. Spans have nanoseconds.
 - Attributes of spans and the trace's token usage and cost are JSON texts. Costs are USD.
+- Input has the tokens that a cache had a part in, except where Claude Code was traced. Reasoning tokens and
+  the service tier stand in no usage, only in the provider's response if that is the span's output; its counts
+  come first. Of Gemini the usage leaves out thoughts, and so does the cost, which is then none.
 - Ids of spans are base64 in traces and hexadecimal in assessments.
 - Assessments of the trace grade the one call in it; those of a span grade that. Expectations are no grades.
 - Traces that a scorer made, and names that start with ``mlflow.``, are MLflow's own.
@@ -20,11 +23,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from analytics.logs.dialects import evaluations, flat_grades
+from analytics.logs.dialects import evaluations, flat_grades, usage
 from analytics.logs.dialects.dialect import Nested, Passed, Record
-from analytics.logs.dialects.flat import Export, dialect, first, inclusive, named, paid, placed, value, whole
+from analytics.logs.dialects.flat import Export, dialect, first, named, paid, placed, value, whole
 from analytics.logs.dialects.langfuse_record import leaves, text
 from analytics.logs.dialects.opening import kept, listing, number
+from analytics.logs.dialects.response import SERVICE, billed
 from analytics.logs.dialects.span_values import iso, nanoseconds, seconds
 
 _TIMEOUT = re.compile(r"time(d|_|-|\s)*out|deadline", re.IGNORECASE)
@@ -37,6 +41,15 @@ _META = ("trace_metadata", "request_metadata")
 _UNIT = tuple(f"{place}.mlflow.trace.{name}" for name in ("session", "user") for place in _META)
 _USAGE, _COST = (tuple(f"{place}.mlflow.trace.{name}" for place in _META) for name in ("tokenUsage", "cost"))
 _MODEL = tuple(f"{place}.{name}" for name in ("model", "model_name") for place in ("tags", *_META))
+
+_COUNTS = {
+    "sent": "input_tokens",
+    "made": "output_tokens",
+    "total": "total_tokens",
+    "cached": "cache_read_input_tokens",
+    "written": "cache_creation_input_tokens",
+    "hour": "cache_creation_input_tokens_above_1hr",
+}
 
 _TRACE = Export(
     fields={},
@@ -72,14 +85,14 @@ def _traces(record: Record) -> Iterator[Record | Passed | Nested]:
         own = of_trace if at in roots else of_span
         reason = _no_call(span)
         row = Passed(reason) if reason else kept({**common, **_call(span), **own})
-        usage = {} if reason else _attribute(span, "mlflow.chat.tokenUsage")
+        told = {} if reason else _attribute(span, "mlflow.chat.tokenUsage")
         trace, around = common.get("request_id"), _parent(span)
         yield placed(
             row,
             f"{trace}/{at}" if at else None,
             f"{trace}/{around}" if around else None,
             same_call=own,
-            answer_tokens=whole(value(usage, "output_tokens")),
+            answer_tokens=whole(value(told, "output_tokens")),
             separate=_kind(span) == "TOOL",
             passes_over="calls of an evaluator" if _kind(span) == "EVALUATOR" else None,
         )
@@ -112,17 +125,17 @@ def _alone(info: Record, known: Record) -> Record | Passed:
     model = first(info, _MODEL)
     if model is None:
         return Passed("traces without their spans, which name the model: export them with include_spans=True")
-    usage, cost = first(info, _USAGE), first(info, _COST)
+    told, cost = first(info, _USAGE), first(info, _COST)
     at = nanoseconds(first(info, ("request_time", "timestamp_ms")))
     state = str(first(info, ("state", "status")) or "").rpartition(".")[2]
     return kept(
         {
             **known,
-            **_tokens(usage),
+            **_tokens(told),
             "call_id": first(info, ("trace_id", "request_id")),
             "ts": iso(at),
             "model": model,
-            "cost_usd": _usd(cost, usage),
+            "cost_usd": _usd(cost, told),
             "latency_s": _duration_s(
                 first(info, ("execution_duration_ms", "execution_duration", "execution_time_ms"))
             ),
@@ -134,45 +147,40 @@ def _alone(info: Record, known: Record) -> Record | Passed:
 
 
 def _call(span: Mapping[str, Any]) -> Record:
-    usage = _attribute(span, "mlflow.chat.tokenUsage")
+    told = _attribute(span, "mlflow.chat.tokenUsage")
     start, end = _time(span, "start"), _time(span, "end")
     code = str(first(span, ("status.code", "status_code", "status.status_code")) or "").upper()
     failed = "ERROR" in code or code == "2"
     said = str(first(span, ("status.message", "status_message", "status.description")) or "")
-    inputs = _attribute(span, "mlflow.spanInputs")
+    inputs, outputs = _attribute(span, "mlflow.spanInputs"), _attribute(span, "mlflow.spanOutputs")
+    own = billed(outputs)
     return {
-        **_tokens(usage),
+        "service_tier": first(inputs, SERVICE),
+        **_tokens(told),
+        **own,
         "call_id": _span_id(span),
         "ts": iso(start),
         "model": _model(span),
-        "cost_usd": _usd(_attribute(span, "mlflow.llm.cost"), usage),
+        "cost_usd": _usd(_attribute(span, "mlflow.llm.cost"), told, own.get("output_tokens")),
         "latency_s": seconds(start, end),
         "status": ("timeout" if _TIMEOUT.search(said) else "error") if failed else "success",
         "effort": first(inputs, ("reasoning_effort", "reasoning.effort")),
         "span_name": span.get("name"),
         "prompt": text(first(inputs, ("messages", "input")) or inputs),
-        "answer": text(_attribute(span, "mlflow.spanOutputs")),
+        "answer": text(outputs),
     }
 
 
-def _tokens(usage: Any) -> Record:
-    sent, made = value(usage, "input_tokens"), value(usage, "output_tokens")
-    cached = value(usage, "cache_read_input_tokens")
-    return {
-        "input_tokens": inclusive(
-            sent,
-            made,
-            counted=value(usage, "total_tokens"),
-            cached=cached,
-            written=value(usage, "cache_creation_input_tokens"),
-        ),
-        "output_tokens": whole(made),
-        "cached_tokens": whole(cached),
-    }
+def _tokens(told: Any) -> Record:
+    return usage.columns(usage.counts({name: value(told, path) for name, path in _COUNTS.items()}))
 
 
-def _usd(cost: Any, usage: Any) -> float | None:
-    return paid(value(cost, "total_cost"), value(usage, "input_tokens"), value(usage, "output_tokens"))
+def _usd(cost: Any, told: Any, output_tokens: int | None = None) -> float | None:
+    """USD; None where less was reckoned with than the output that the provider counted."""
+    made = whole(value(told, "output_tokens"))
+    if made is not None and output_tokens is not None and made < output_tokens:
+        return None
+    return paid(value(cost, "total_cost"), value(told, "input_tokens"), made)
 
 
 def _model(span: Mapping[str, Any]) -> Any:

@@ -263,9 +263,7 @@ def _usage(call: Record, metadata: Record, status: str) -> Record:
 
 
 def _service(call: Record, usage: Record) -> str | None:
-    """The service tier that the answer names, else the one asked for; retrieved batches are batches."""
-    if str(call.get("call_type")) in {"retrieve_batch", "aretrieve_batch"}:
-        return "batch"
+    """The service tier that the answer names, else the one asked for."""
     places = (usage, call.get("response"), call.get("model_parameters"))
     return next(
         (word for place in places if (word := opening.text(opening.member(place, "service_tier")))), None

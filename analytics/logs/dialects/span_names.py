@@ -35,6 +35,7 @@ WRITTEN = (
     "gen_ai.usage.cache_creation_input_tokens", "llm.token_count.prompt_details.cache_write",
 )  # fmt: skip
 SERVICE = (
+    "gen_ai.response.service_tier",
     "gen_ai.openai.response.service_tier", "openai.response.service_tier",
     "gen_ai.openai.request.service_tier", "openai.request.service_tier",
 )  # fmt: skip
@@ -42,6 +43,9 @@ REASONING = (
     "gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens", "llm.usage.reasoning_tokens",
     "llm.token_count.completion_details.reasoning",
 )  # fmt: skip
+COUNTS = {
+    "sent": INPUT, "made": OUTPUT, "total": TOTAL, "cached": CACHED, "written": WRITTEN, "thought": REASONING,
+}  # fmt: skip
 COST = ("llm.cost.total", "gen_ai.usage.cost", "operation.cost")
 COST_PARTS = ("llm.cost.prompt", "llm.cost.completion")
 EFFORT = (

@@ -13,10 +13,9 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any
 
-from analytics.logs.dialects import evaluations, span_names
+from analytics.logs.dialects import evaluations, span_names, usage
 from analytics.logs.dialects.dialect import Nested, Passed, Record
 from analytics.logs.dialects.opening import kept, member, number
 from analytics.logs.dialects.span_values import Attributes, count, first, iso, seconds
@@ -219,28 +218,11 @@ def _effort(attributes: Attributes) -> str | None:
     return word.strip().lower() if word else None
 
 
-def _tokens(attributes: Attributes) -> dict[str, int | None]:
+def _tokens(attributes: Attributes) -> Record:
     """Token counts in which input includes what was cached and output what was reasoned."""
-    names = (span_names.INPUT, span_names.OUTPUT, span_names.CACHED, span_names.WRITTEN, span_names.REASONING)
-    sent, made, cached, written, reasoned = (count(first(attributes, found)) for found in names)
-    total = count(first(attributes, span_names.TOTAL))
-    beside_input, beside_output = (cached or 0) + (written or 0), reasoned or 0
-    more_in = more_out = 0
-    if sent is not None and made is not None and total is not None:
-        ways = product((0, beside_input), (0, beside_output))
-        fitting = next((way for way in ways if sent + made + sum(way) == total), (0, 0))
-        more_in, more_out = fitting
-    if sent is not None:
-        sent += more_in or (beside_input if (cached or 0) > sent else 0)
-    if made is not None:
-        made += more_out or (beside_output if beside_output > made else 0)
-    return {
-        "input_tokens": sent,
-        "output_tokens": made,
-        "cached_tokens": cached,
-        "cache_write_tokens": written,
-        "reasoning_tokens": reasoned,
-    }
+    return usage.columns(
+        usage.counts({name: first(attributes, names) for name, names in span_names.COUNTS.items()})
+    )
 
 
 def _cost(attributes: Attributes) -> float | None:

@@ -53,6 +53,7 @@ class Converted:
         problems_total: How many there are.
         notes: Sentences on what was changed or computed.
         unpriced: Models with tokens but neither cost nor price.
+        unlisted: Service tier -> model -> its costs at the price of usual calls, for want of another.
     """
 
     form: Form
@@ -63,6 +64,7 @@ class Converted:
     problems_total: int = 0
     notes: list[str] = field(default_factory=list)
     unpriced: list[str] = field(default_factory=list)
+    unlisted: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def convert(
@@ -158,6 +160,7 @@ class Conversion:
             faults.total,
             [*faults.notes(), *self._batches.notes()],
             [name for name in self._batches.prices.unpriced if name],
+            self._batches.prices.unlisted,
         )
 
 

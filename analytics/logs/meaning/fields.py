@@ -27,7 +27,7 @@ WORDS = {
 }
 WORDS["correct_source"] |= {"llm": "judge", "model": "judge", "auto": "exact", "user": "feedback"}
 WORDS["service_tier"] |= {"batches": "batch", "fast": "priority"}
-WORDS["service_tier"] |= dict.fromkeys(("default", "auto", "on_demand", "scale"), STANDARD)
+WORDS["service_tier"] |= dict.fromkeys(("default", "auto", "on_demand", "scale", "standard_only"), STANDARD)
 """Field -> words in lower snake case -> the value that they stand for."""
 EMPTY = "confidence is empty"
 _FLAGS = frozenset({"served", "shadow", "cache_hit", "escalated"})

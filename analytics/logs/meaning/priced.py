@@ -20,12 +20,15 @@ class Prices:
         known: Model -> price, null where none is known.
         priced: Rows whose cost was computed.
         unpriced: Models with tokens and neither cost nor price.
+        unlisted: Service tier -> model -> its costs that are at the price of usual calls, as the list has
+            none for the tier.
     """
 
     stated: Mapping[str, tuple[float, float]]
     known: dict[str, Price | None] = field(default_factory=dict)
     priced: int = 0
     unpriced: dict[str, None] = field(default_factory=dict)
+    unlisted: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def fill(self, frame: pl.DataFrame, side: str = "") -> pl.DataFrame:
         """The frame with ``{side}cost_usd`` filled where input and output tokens and a price are known.
@@ -42,6 +45,7 @@ class Prices:
             frame = self._priced(frame, wanted[f"{side}model"].drop_nulls().unique().to_list(), side)
             filled = pl.col(cost).is_null() & pl.col("_priced").is_not_null()
             self.priced += int(frame.select(filled.sum()).item())
+            self._count_unlisted(frame, filled, side)
             frame = frame.with_columns(
                 *(pl.when(filled).then(pl.lit("priced")).otherwise(name).alias(name) for name in sources),
                 pl.coalesce(cost, "_priced").alias(cost),
@@ -50,6 +54,18 @@ class Prices:
             pl.when(pl.col(name).is_null() & logged).then(pl.lit("logged")).otherwise(name).alias(name)
             for name in sources
         )
+
+    def _count_unlisted(self, frame: pl.DataFrame, filled: pl.Expr, side: str) -> None:
+        """Count the costs of service tiers without a price of their own."""
+        tier, model = f"{side}service_tier", f"{side}model"
+        if frame[tier].null_count() == frame.height:
+            return
+        apart = frame.filter(filled & (pl.col(tier) != STANDARD)).group_by(tier, model).len()
+        for service, name, costs in apart.sort(tier, model).iter_rows():
+            known = self.known.get(name)
+            if known is not None and not known.has(service):
+                counted = self.unlisted.setdefault(service, {})
+                counted[name] = counted.get(name, 0) + costs
 
     def _priced(self, frame: pl.DataFrame, names: list[str], side: str) -> pl.DataFrame:
         """The frame with ``_priced``: USD, null where tokens or price are unknown."""

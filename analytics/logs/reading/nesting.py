@@ -37,6 +37,7 @@ class Nesting:
     Attributes:
         names: Columns that rows get from records around them; known after ``settle``.
         ungiven: Records around several calls whose ``same_call`` none of those got; known after ``settle``.
+        timed: Records that lie in others by their times alone; known after ``settle``.
     """
 
     def __init__(self) -> None:
@@ -46,8 +47,10 @@ class Nesting:
         self._twice: set[str] = set()
         self._alone: set[str] = set()
         self._dropped: dict[int, str] = {}
+        self._loose: dict[str, list[tuple[float, float, str]]] = {}
         self.names: dict[str, None] = {}
         self.ungiven = 0
+        self.timed = 0
 
     def add(self, told: Nested) -> None:
         """Take a record that is no row, or the one that is the next row."""
@@ -65,6 +68,9 @@ class Nesting:
                 told.separate,
                 told.passes_over,
             )
+        if told.within is not None:
+            trace, start, end = told.within
+            self._loose.setdefault(trace, []).append((start, end, told.key))
         if told.alias is not None:
             column, alias, name = told.alias
             names = self._answered.setdefault((column, alias), set())
@@ -77,6 +83,7 @@ class Nesting:
 
     def settle(self) -> Counter[str]:
         """Decide which rows are dropped; how many, by reason."""
+        self._find_around()
         self._find_twice()
         around: Counter[str] = Counter()
         for number, row in enumerate(self._rows):
@@ -112,6 +119,18 @@ class Nesting:
             column = pa.array(texts, pa.large_string())
             table = table.append_column(name, column) if at < 0 else table.set_column(at, name, column)
         return table.filter(pa.array([number in said for number in numbers], pa.bool_()))
+
+    def _find_around(self) -> None:
+        """Put the loose records of a trace into one another by their times; one of them is its root."""
+        for loose in self._loose.values():
+            open_: list[tuple[float, str]] = []
+            for _, end, key in sorted(loose, key=lambda one: (one[0], -one[1])) if len(loose) > 1 else []:
+                while open_ and open_[-1][0] < end:
+                    open_.pop()
+                if open_ and open_[-1][1] != key:
+                    self._places[key].around = open_[-1][1]
+                    self.timed += 1
+                open_.append((end, key))
 
     def _find_twice(self) -> None:
         inner: dict[str, list[str]] = {}

@@ -92,6 +92,10 @@ class Records:
             self._tally.notes.append(
                 f"{self._nesting.ungiven:,} grades stand on records around several calls: none got them."
             )
+        if self._nesting.timed:
+            self._tally.notes.append(
+                f"{self._nesting.timed:,} records do not say which other they lie in: their times say it."
+            )
         return self._rows.close(notes=self._tally.notes, nesting=self._nesting)
 
 

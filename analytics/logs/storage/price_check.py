@@ -8,7 +8,8 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from analytics.logs.rates import CLASSES, STANDARD, cost_sql
+from analytics.logs.rates import CLASSES, STANDARD, Price, cost_sql
+from analytics.logs.reports import single_price
 from analytics.logs.storage import catalogue, tables
 from analytics.logs.storage.pricing import SIDES, Side, bands
 
@@ -59,7 +60,8 @@ _CHECK = f"""
         count(*) FILTER (both_known), sum(logged) FILTER (both_known), sum(priced) FILTER (both_known),
         count(*) FILTER (off), {_FITTING},
         count(*) FILTER (off AND logged < priced AND logged >= all_cached - {_ROUNDING}),
-        quantile_cont(logged / priced, [0.05, 0.5, 0.95]) FILTER (off AND priced > 0)
+        quantile_cont(logged / priced, [0.05, 0.5, 0.95]) FILTER (off AND priced > 0),
+        histogram(service) FILTER (is_priced AND cost IS NOT NULL AND service <> '{STANDARD}')
     FROM checked WHERE label IS NOT NULL GROUP BY label ORDER BY label"""  # noqa: S608 - our own names only
 
 _CHECKED: dict[str, Any] = {
@@ -91,7 +93,7 @@ def model_prices(cursor: duckdb.DuckDBPyConnection, dataset: str) -> pl.DataFram
         price, or unknown though there is a price now), without_tokens (calls whose logged cost cannot be
         compared), compared_calls (with a logged cost and a price), logged_usd, priced_usd (of those),
         ratio (logged to priced, null without any), off_calls (more than 5% off), off_share (in [0, 1]),
-        reason (a sentence, null where the data show none), price_source (hand, list, null: unknown),
+        reason (sentences, null where the data show none), price_source (hand, list, null: unknown),
         set_at (UTC), the price of each class in USD per million tokens, services (with prices of their
         own), long_above_tokens (from where long prompts have prices of their own).
     """
@@ -100,7 +102,8 @@ def model_prices(cursor: duckdb.DuckDBPyConnection, dataset: str) -> pl.DataFram
     rows = " UNION ALL ".join(_rows(source, side) for side in SIDES[form])
     with bands(cursor, form, key) as prices:
         found = cursor.execute(_CHECK.format(rows=rows)).fetchall()
-    checked = pl.DataFrame(found, schema=_CHECKED, orient="row")
+    checked = pl.DataFrame([row[:-1] for row in found], schema=_CHECKED, orient="row")
+    unlisted = {row[0]: _unlisted(prices.get(row[0]), row[-1] or {}) for row in found}
     priced: list[tuple[object, ...]] = []
     for model in checked["model"]:
         known = prices.get(model)
@@ -112,7 +115,8 @@ def model_prices(cursor: duckdb.DuckDBPyConnection, dataset: str) -> pl.DataFram
         at = (hand and "hand") or "list", hand.set_at if hand else None
         priced.append((*at, *each, list(known.services()), known.long_above_tokens))
     frame = pl.concat([checked, pl.DataFrame(priced, schema=_PRICED, orient="row")], how="horizontal")
-    reasons = pl.Series("reason", [_reason(row) for row in frame.iter_rows(named=True)], pl.String)
+    said = [" ".join((*_reasons(row), *unlisted[row["model"]])) for row in frame.iter_rows(named=True)]
+    reasons = pl.Series("reason", [text or None for text in said], pl.String)
     return (
         frame.with_columns(
             reasons,
@@ -141,7 +145,13 @@ def _rows(source: str, side: Side) -> str:
         FROM {source} {called}"""  # noqa: S608 - our own names only
 
 
-def _reason(row: dict[str, Any]) -> str | None:
+def _unlisted(known: Price | None, priced: dict[str, int]) -> list[str]:
+    """What to know of priced calls whose service tier has no price of its own."""
+    calls = {service: count for service, count in priced.items() if known and not known.has(service)}
+    return [single_price(service, count) for service, count in sorted(calls.items())]
+
+
+def _reasons(row: dict[str, Any]) -> list[str]:
     """Why logged and priced cost differ, as far as the calls that differ show it."""
     off, compared = row["off_calls"], row["compared_calls"]
     said = []
@@ -164,4 +174,4 @@ def _reason(row: dict[str, Any]) -> str | None:
     if row["without_tokens"]:
         calls = f"{row['without_tokens']:,} call{'' if row['without_tokens'] == 1 else 's'}"
         said.append(f"{calls} with a logged cost cannot be compared: input or output tokens are missing.")
-    return " ".join(said) or None
+    return said

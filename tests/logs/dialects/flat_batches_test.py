@@ -1,13 +1,15 @@
 """OpenAI's batches: every trap of their output. Expected values are by hand from the fixture."""
 
+import json
 import math
 
 import pytest
 from flat_files import FLAT, opened, records
-from trace_files import read, written
+from trace_files import load, read, written
 
 from analytics.errors import SchemaError
 from analytics.logs.dialects.dialect import Passed
+from analytics.logs.rates import Override
 
 CHAT, _, RESPONSE = records(FLAT / "openai_batch_output.jsonl")[:3]
 OUTPUT = FLAT / "openai_batch_output.jsonl"
@@ -42,6 +44,33 @@ def test_calls_of_a_batch_cost_what_a_batch_costs():
     assert frame["cost_usd"].to_list() == pytest.approx([136e-6, 136e-6, 863.75e-6, 136e-6], rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("mistral/mistral-large-latest", "2 batch calls of mistral/mistral-large-latest cost here"),
+        ("gpt-5", ""),
+    ],
+)
+def test_a_batch_of_a_model_without_a_batch_price_says_that_it_may_cost_too_much(
+    store, tmp_path, model, said
+):
+    lines = json.loads(json.dumps([CHAT, {**CHAT, "id": "b", "custom_id": "r9"}]))
+    for line in lines:
+        line["response"]["body"]["model"] = model
+    path = written(tmp_path / "batch.jsonl", lines)
+    told = [note for note in load(store, path).notes if "batch call" in note]
+    assert bool(told) == bool(said)
+    assert not said or (told[0].startswith(said) and "may be too much" in told[0])
+
+
+def test_a_price_by_hand_is_no_batch_price_that_is_missing(store, tmp_path):
+    line = json.loads(json.dumps(CHAT))
+    line["response"]["body"]["model"] = "mistral/mistral-large-latest"
+    store.set_price("mistral/mistral-large-latest", Override(input=1.0, output=2.0))
+    report = load(store, written(tmp_path / "batch.jsonl", [line]))
+    assert not [note for note in report.notes if "batch call" in note]
+
+
 def test_the_chance_of_the_answers_tokens_is_a_confidence():
     frame, _ = read(OUTPUT)
     # mean log-probabilities -0.2 and -0.75
@@ -57,6 +86,12 @@ def test_the_chance_of_the_answers_tokens_is_a_confidence():
                 "ts": 1780062380, "answer": "4", "status": 200}),
         (RESPONSE, {"input_tokens": 200, "output_tokens": 150, "cached_tokens": 20, "reasoning_tokens": 90,
                     "ts": 1780062500, "answer": "4", "effort": "high", "model": "gpt-5-2025-08-07"}),
+        # cache writes are among the 200 too; the tier that a body names is not what a batch is billed as
+        ({**CHAT, "response": {"status_code": 200, "body": {
+            **CHAT["response"]["body"], "service_tier": "default",
+            "usage": {**CHAT["response"]["body"]["usage"],
+                      "prompt_tokens_details": {"cached_tokens": 20, "cache_write_tokens": 100}}}}},
+         {"input_tokens": 200, "cached_tokens": 20, "cache_write_tokens": 100, "service_tier": "batch"}),
         ({**CHAT, "custom_id": "math 17"}, {"request_id": "math 17", "custom_id.category": None}),
         ({**CHAT, "custom_id": "category:law|confidence:0.7"},
          {"request_id": "category:law|confidence:0.7", "custom_id.category": "law",

@@ -52,10 +52,23 @@ def test_milliseconds_tokens_and_costs_of_helicone():
     ("changed", "expected"),
     [
         ({"total_tokens": 280}, {"output_tokens": 100}),  # 180 + 100: reasoning is among the completion's
-        ({"prompt_cache_write_tokens": 15}, {"input_tokens": 215}),
+        # 180 + 20 read + 15 written
+        ({"prompt_cache_write_tokens": 15}, {"input_tokens": 215, "cache_write_tokens": 15}),
+        ({"request_body": {"service_tier": "flex"}}, {"service_tier": "flex"}),
+        # what the provider says itself counts: 80 + 20 read + 100 written, 30 of them for an hour
+        ({"request_body": {"service_tier": "auto"}, "response_body": {"usage": {
+            "input_tokens": 80, "output_tokens": 90, "cache_read_input_tokens": 20,
+            "cache_creation_input_tokens": 100, "cache_creation": {"ephemeral_1h_input_tokens": 30},
+            "service_tier": "priority"}}},
+         {"input_tokens": 200, "output_tokens": 90, "cached_tokens": 20, "cache_write_tokens": 100,
+          "cache_write_1h_tokens": 30, "service_tier": "priority"}),
+        # a body without counts changes nothing
+        ({"response_body": {"id": "x", "usage": None}}, {"input_tokens": 200, "output_tokens": 120}),
         ({"costUSD": 0.5, "cost": None}, {"cost_usd": 0.5}),
         ({"cost": 0}, {"cost_usd": None}),  # Helicone knows no price
         ({"cost": 0, "cache_reference_id": "0197-req-77"}, {"cost_usd": 0.0, "cache_hit": True}),
+        # an answer from the gateway's cache was not bought, also where the export has no costs
+        ({"cost": None, "cache_reference_id": "0197-req-77"}, {"cost_usd": 0.0, "cache_hit": True}),
         ({"delay_ms": None}, {"latency_s": 1.25}),  # 13:46:21.25 - 13:46:20
         ({"response_status": -1}, {"status": "timeout"}), ({"response_status": -3}, {"status": "error"}),
         ({"response_status": 200}, {"status": 200}), ({"response_status": 429}, {"status": 429}),
@@ -155,6 +168,8 @@ def test_openrouters_generations_are_calls_with_the_providers_tokens():
         ({"session_id": None, "external_user": "u"}, {"unit_id": "u"}),
         ({"response_cache_source_id": "gen-9"}, {"cache_hit": True}), ({}, {"cache_hit": None}),
         ({"native_tokens_prompt": None}, {"input_tokens": None}),
+        ({"service_tier": "flex"}, {"service_tier": "flex"}), ({}, {"service_tier": None}),
+        ({"native_tokens_cached": 200}, {"input_tokens": 210, "cached_tokens": 200}),  # among the 210
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("wrapped", [True, False])
@@ -162,6 +177,14 @@ def test_openrouters_units_and_discounts(changed, expected, wrapped):
     generation = {**GENERATION, **changed}
     [row] = opened("openrouter_generations", {"data": generation} if wrapped else generation)
     assert {name: row.get(name) for name in expected} == expected
+
+
+def test_a_preset_is_an_arm(tmp_path):
+    two = [
+        {**GENERATION, "id": f"g{at}", "request_id": f"q{at}", "preset_id": name}
+        for at, name in enumerate("AB")
+    ]
+    assert read(written(tmp_path / "presets.jsonl", two))[0]["arm"].to_list() == ["A", "B"]
 
 
 @pytest.mark.parametrize("name", ["openrouter_activity.csv", "openrouter_activity.json"])
@@ -192,6 +215,25 @@ def test_portkeys_costs_are_cents_and_its_times_milliseconds():
     [
         ({"cost_currency": "EUR"}, {"cost_usd": None, "input_tokens": 200}),
         ({"cost_currency": None}, {"cost_usd": 0.00029}), ({"cost": None}, {"cost_usd": None}),
+        ({"cost": 0}, {"cost_usd": None}),  # no price known
+        ({"cost": 0, "cache_status": "HIT"}, {"cost_usd": 0.0}),
+        ({"cost": None, "cache_status": "HIT"}, {"cost_usd": 0.0, "cache_hit": True}),
+        # Anthropic's, translated: 80 + 20 read + 100 written + 120 = 320
+        ({"req_units": 80, "response": {"body": {"usage": {
+            "prompt_tokens": 80, "completion_tokens": 120, "total_tokens": 320,
+            "prompt_tokens_details": {"cached_tokens": 20}, "cache_read_input_tokens": 20,
+            "cache_creation_input_tokens": 100}}}},
+         {"input_tokens": 200, "output_tokens": 120, "cached_tokens": 20, "cache_write_tokens": 100}),
+        # and as Anthropic itself has it, for an hour and in a tier
+        ({"req_units": 80, "response": {"usage": {
+            "input_tokens": 80, "output_tokens": 120, "cache_read_input_tokens": 20,
+            "cache_creation_input_tokens": 100, "cache_creation": {"ephemeral_1h_input_tokens": 100},
+            "service_tier": "standard"}}},
+         {"input_tokens": 200, "cache_write_1h_tokens": 100, "service_tier": "standard"}),
+        ({"request": {"body": {"service_tier": "flex"}}}, {"service_tier": "flex"}),
+        ({"request": {"body": {"service_tier": "flex"}}, "response": {"body": {"service_tier": "default"}}},
+         {"service_tier": "default", "input_tokens": 200}),
+        ({"response": None}, {"input_tokens": 200, "output_tokens": 120, "cached_tokens": None}),
         ({"response_status_code": None, "is_success": 0}, {"status": 0}),
         ({"cache_status": "SEMANTIC HIT"}, {"cache_hit": True}),
         ({"cache_status": "MISS"}, {"cache_hit": None}), ({"trace_id": None}, {"request_id": "pk-00"}),
@@ -207,6 +249,16 @@ def test_portkeys_costs_are_cents_and_its_times_milliseconds():
 def test_portkeys_logs_are_read_whatever_fields_were_asked_for(changed, expected):
     [row] = opened("portkey", {**LOG, **changed})
     assert {name: row.get(name) for name in expected} == expected
+
+
+def test_portkeys_configs_are_arms_and_its_prompts_categories(tmp_path):
+    logs = [
+        {**LOG, "id": f"l{at}", "trace_id": f"t{at}", "metadata": {}, "config": f"pc-{name}",
+         "prompt_slug": f"ask-{name}"}
+        for at, name in enumerate("abab")
+    ]  # fmt: skip
+    frame, _ = read(written(tmp_path / "logs.jsonl", logs))
+    assert frame.select("arm", "task_category").rows() == [("pc-a", "ask-a"), ("pc-b", "ask-b")] * 2
 
 
 def test_portkeys_few_fields_are_enough_to_recognise_it(tmp_path):

@@ -1,9 +1,11 @@
 """TensorZero: every trap of its tables. Expected values are by hand from the fixtures."""
 
+import json
+
 import pytest
 from flat_files import FLAT, opened, records
 from stores import decisions
-from trace_files import load, read
+from trace_files import load, read, written
 
 from analytics.logs.dialects.dialect import Passed
 
@@ -43,11 +45,32 @@ def test_inferences_joined_with_their_models_become_decisions_and_feedback_grade
         ({"id": "7d444840-9dc0-11d1-b245-5ffdce74fad2", "inference_id": None}, {"ts": None}),
         ({"output_tokens": None, "ttft_ms": None}, {"output_tokens": None, "ttft_s": None}),
         ({"input_tokens_details": '{"cached_tokens": 30}'}, {"cached_tokens": 30, "input_tokens": 200}),
+        # as OpenAI counts: among the 200
+        ({"provider_cache_read_input_tokens": 20, "provider_cache_write_input_tokens": 100},
+         {"input_tokens": 200, "cached_tokens": 20, "cache_write_tokens": 100}),
+        ({"inference_params": {"chat_completion": {"service_tier": "flex"}}}, {"service_tier": "flex"}),
+        ({"cost": "0.000500"}, {"cost_usd": 0.0005}), ({"cost": 0}, {"cost_usd": 0.0}),
+        ({"cost": None}, {"cost_usd": None}), ({"cost": -1}, {"cost_usd": None}),
+        ({"cost": 0.5, "currency": "EUR"}, {"cost_usd": None}),
+        ({"cost": 0.5, "currency": "USD"}, {"cost_usd": 0.5}),
+        # the gateway's own cache: not bought
+        ({"cached": True, "cost": None}, {"cache_hit": True, "cost_usd": 0.0}),
+        ({"cached": False, "cost": 0.5}, {"cache_hit": None, "cost_usd": 0.5}),
     ],
 )  # fmt: skip
 def test_inferences_have_milliseconds_variants_and_times_in_their_ids(changed, expected):
     [row] = opened("tensorzero_inferences", {**INFERENCE, **changed})
     assert {name: row.get(name) for name in expected} == expected
+
+
+def test_inferences_of_json_functions_are_calls_too(tmp_path):
+    # columns of the table JsonInference: output_schema and auxiliary_content besides, output an object
+    lacking = ("tool_params", "model_name")
+    made = {name: held for name, held in INFERENCE.items() if name not in lacking}
+    made |= {"output": '{"parsed": {"a": 1}, "raw": "{}"}', "output_schema": "{}", "auxiliary_content": "[]"}
+    frame, staged = read(written(tmp_path / "json.jsonl", [made]))
+    assert staged.dialect == "tensorzero_inferences"
+    assert frame.select("task_category", "model", "latency_s").rows() == [("math", "mini@low", 0.9)]
 
 
 def test_the_api_and_the_table_give_the_same_inferences():
@@ -71,6 +94,31 @@ def test_calls_of_models_belong_to_their_inference():
     assert row["request_id"] == MODEL["inference_id"]
     assert (row["call_id"], row["latency_s"], row["ttft_s"]) == (MODEL["id"], 0.88, 0.2)
     assert read(FLAT / "tensorzero_model_inferences.jsonl")[0]["cost_source"].to_list() == ["priced"] * 9
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        # Anthropic's input left out the cache in older versions: 80 + 20 read + 100 written, 30 for an hour
+        ({"input_tokens": 80, "raw_response": json.dumps({"usage": {
+            "input_tokens": 80, "output_tokens": 120, "cache_read_input_tokens": 20,
+            "cache_creation_input_tokens": 100, "cache_creation": {"ephemeral_1h_input_tokens": 30},
+            "service_tier": "batch"}})},
+         {"input_tokens": 200, "output_tokens": 120, "cached_tokens": 20, "cache_write_tokens": 100,
+          "cache_write_1h_tokens": 30, "service_tier": "batch"}),
+        # reasoning tokens stand in the response alone
+        ({"raw_response": json.dumps({"service_tier": "default", "usage": {
+            "prompt_tokens": 200, "completion_tokens": 120, "total_tokens": 320,
+            "completion_tokens_details": {"reasoning_tokens": 64}}})},
+         {"input_tokens": 200, "output_tokens": 120, "reasoning_tokens": 64, "service_tier": "default"}),
+        ({"raw_response": "data: {}\n\ndata: {}"}, {"input_tokens": 200, "output_tokens": 120}),  # a stream
+        ({"provider_cache_write_input_tokens": 5}, {"input_tokens": 200, "cache_write_tokens": 5}),
+        ({"cost": "0.0005", "cached": "true"}, {"cost_usd": 0.0, "cache_hit": True}),
+    ],
+)  # fmt: skip
+def test_calls_of_models_have_what_the_provider_said(changed, expected):
+    [row] = opened("tensorzero_model_inferences", {**MODEL, **changed})
+    assert {name: row.get(name) for name in expected} == expected
 
 
 def test_feedback_may_be_about_an_inference_or_an_episode():

@@ -1,4 +1,4 @@
-"""LangSmith and Weave: every trap of their trees. Expected values are by hand from the fixtures."""
+"""LangSmith: every trap of its trees. Expected values are by hand from the fixtures."""
 
 import json
 
@@ -13,8 +13,6 @@ from analytics.logs.reading.nesting import TWICE
 RUNS = records(FLAT / "langsmith_runs.jsonl")
 CHAIN, CALL = RUNS[0], RUNS[1]
 FEEDBACK = records(FLAT / "langsmith_feedback.jsonl")[0]
-CALLS = records(FLAT / "weave_calls.jsonl")
-OPERATION, COMPLETION = CALLS[0], CALLS[1]
 GRADED = [
     ("math", 0.91, 1.0, None), ("math", 0.42, 0.0, 1.0), ("math", 0.83, 1.0, None),
     ("law", 0.35, 0.0, 1.0), ("law", 0.77, 1.0, None), ("law", 0.30, 0.0, 0.0),
@@ -25,9 +23,6 @@ def cascade(store):
     """Decisions of the six requests, in the order of their confidence."""
     found = decisions(store, "task_category, confidence, fast_correct, strong_correct")
     return sorted(row for row in found if row[1] not in {None, 0.5})
-
-
-# LangSmith
 
 
 def test_runs_of_models_are_decisions_and_what_chains_sum_up_counts_once(store):
@@ -83,6 +78,76 @@ def test_runs_have_decimal_costs_moments_and_means_of_feedback(changed, expected
     assert {name: row.get(name) for name in expected} == expected
 
 
+@pytest.mark.parametrize(
+    ("given", "spent", "expected"),
+    [
+        # prompt_tokens 200 and completion_tokens 120 have all their kinds in them, whatever these are called
+        ({"cache_read": 20, "cache_creation": 100}, {},
+         {"input_tokens": 200, "cached_tokens": 20, "cache_write_tokens": 100,
+          "cache_write_1h_tokens": None}),
+        # the lives stand in the place of the sum, 70 + 30, or beside it
+        ({"ephemeral_5m_input_tokens": 70, "ephemeral_1h_input_tokens": 30}, {},
+         {"input_tokens": 200, "cache_write_tokens": 100, "cache_write_1h_tokens": 30}),
+        ({"cache_creation": 0, "ephemeral_5m_input_tokens": 70, "ephemeral_1h_input_tokens": 30}, {},
+         {"cache_write_tokens": 100, "cache_write_1h_tokens": 30}),
+        ({"cache_creation": 100, "ephemeral_1h_input_tokens": 30}, {},
+         {"cache_write_tokens": 100, "cache_write_1h_tokens": 30}),
+        # Gemini: 150 up to the limit and 30 beyond it
+        ({"cache_read": 150, "cache_read_over_200k": 30, "over_200k": 5}, {}, {"cached_tokens": 180}),
+        # OpenAI's tiers: 200 - 20 cached = 180 and 120 - 64 reasoned = 56 are billed as flex
+        ({"flex": 180, "flex_cache_read": 20, "flex_cache_creation": 100}, {"flex": 56, "flex_reasoning": 64},
+         {"service_tier": "flex", "input_tokens": 200, "output_tokens": 120, "cached_tokens": 20,
+          "cache_write_tokens": 100, "reasoning_tokens": 64}),
+        ({"priority": 180, "priority_cache_read": 20}, {}, {"service_tier": "priority", "cached_tokens": 20}),
+        ({"raw": {"cache_read": 20, "cache_write": 100}}, {"raw": {"reasoning": 64}},
+         {"cached_tokens": 20, "cache_write_tokens": 100, "reasoning_tokens": 64}),  # as the new API has them
+        ('{"cache_read": 20}', '{"reasoning": 64}', {"cached_tokens": 20, "reasoning_tokens": 64}),
+        (None, None, {"cached_tokens": None, "cache_write_tokens": None, "reasoning_tokens": None,
+                      "service_tier": None}),
+    ],
+)  # fmt: skip
+def test_kinds_of_tokens_go_by_the_names_that_each_provider_has(given, spent, expected):
+    [row] = opened("langsmith", {**CALL, "prompt_token_details": given, "completion_token_details": spent})
+    assert {name: row.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        # Gemini's wrapper: 200 + 56 + 64 thoughts = 320
+        ({"completion_tokens": 56}, {"output_tokens": 120, "reasoning_tokens": 64}),
+        ({"prompt_tokens": None, "completion_tokens": None, "prompt_token_details": None,
+          "completion_token_details": None, "outputs": {
+            "usage_metadata": {"input_tokens": 300, "output_tokens": 9, "total_tokens": 309,
+                               "input_token_details": {"cache_read": 40}}}},
+         {"input_tokens": 300, "output_tokens": 9, "cached_tokens": 40}),
+        ({"outputs": {"service_tier": "default"}}, {"service_tier": "default"}),
+        ({"outputs": {"llm_output": {"service_tier": "priority"}}}, {"service_tier": "priority"}),
+        # what was asked for counts only where nothing says what was had
+        ({"extra": {"invocation_params": {"service_tier": "flex"}}}, {"service_tier": "flex"}),
+        ({"extra": {"metadata": {"ls_invocation_params": {"service_tier": "flex"}}}},
+         {"service_tier": "flex"}),
+        ({"outputs": {"service_tier": "default"}, "extra": {"invocation_params": {"service_tier": "flex"}}},
+         {"service_tier": "default"}),
+    ],
+)  # fmt: skip
+def test_the_total_and_the_response_tell_what_kinds_do_not(changed, expected):
+    [row] = opened("langsmith", {**CALL, **changed})
+    assert {name: row.get(name) for name in expected} == expected
+
+
+def test_a_call_of_another_tier_costs_what_the_list_says_of_it(tmp_path):
+    flex = {
+        **CALL, "total_cost": None, "prompt_token_details": {"flex": 180, "flex_cache_read": 20},
+        "completion_token_details": {"flex": 56, "flex_reasoning": 64},
+    }  # fmt: skip
+    frame, _ = read(written(tmp_path / "flex.jsonl", [flex, {**flex, "id": "b", "trace_id": "b"}]))
+    assert set(frame["service_tier"]) == {"flex"}
+    # OpenAI's flex prices of gpt-5-mini per million, 0.125 in, 0.0125 cached, 1 out:
+    # 180 x 0.125 + 20 x 0.0125 + 120 x 1 = 142.75
+    assert frame["cost_usd"].to_list() == pytest.approx([142.75e-6] * 2, rel=1e-9)
+
+
 def test_runs_that_were_loaded_inside_their_parent_are_read(tmp_path):
     inside = {
         **CHAIN,
@@ -135,71 +200,4 @@ def test_feedback_grades_the_answer_that_a_trace_served(store):
 )  # fmt: skip
 def test_feedback_says_who_graded_and_when(changed, expected):
     [row] = opened("langsmith_feedback", {**FEEDBACK, **changed})
-    assert {name: row.get(name) for name in expected} == expected
-
-
-# Weave
-
-
-def test_weaves_usage_is_not_counted_again_towards_the_root(store):
-    report = load(store, FLAT / "weave_calls.jsonl")
-    assert (report.loaded, report.rejected) == (10, 0)
-    assert cascade(store) == sorted(GRADED)
-    frame, staged = read(FLAT / "weave_calls.jsonl")
-    assert staged.passed == {
-        "operations around calls of several models": 3,  # r1, r3, r5
-        TWICE: 4,  # r0, r2, r4 and the scorer's own operation
-        "calls of a scorer": 1,
-    }
-    assert frame["cost_usd"].sum() == pytest.approx(6 * 0.00029 + 3 * 0.0042, rel=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("changed", "usage", "expected"),
-    [
-        ({}, {}, {"model": "gpt-5-mini", "input_tokens": 200, "output_tokens": 120, "cached_tokens": 20,
-                  "reasoning_tokens": 64, "latency_s": 1.25, "cost_usd": 0.00029, "status": "success"}),
-        ({"ended_at": None}, {}, {"latency_s": 1.25}),  # latency_ms 1250
-        ({"exception": "x"}, {}, {"status": "error"}),
-        ({"exception": "Request timed out"}, {}, {"status": "timeout"}),
-        # Anthropic's names; its input leaves out what the cache holds: 180 + 120 + 20 = 320
-        ({}, {"prompt_tokens": None, "input_tokens": 180, "cache_read_input_tokens": 20},
-         {"input_tokens": 200, "cached_tokens": 20}),
-        ({"attributes": {"request_id": "r9"}}, {}, {"request_id": "r9"}),
-    ],
-)  # fmt: skip
-def test_weaves_calls_have_usage_and_costs_by_model(changed, usage, expected):
-    call = json.loads(json.dumps({**COMPLETION, **changed}))
-    call["summary"]["usage"]["gpt-5-mini"].update(usage)
-    [row] = opened("weave", call)
-    assert {name: row.get(name) for name in expected} == expected
-
-
-def test_a_call_without_costs_has_none_and_without_usage_is_none():
-    bare = json.loads(json.dumps(COMPLETION))
-    del bare["summary"]["weave"]["costs"]
-    assert opened("weave", bare)[0].get("cost_usd") is None
-    bare["summary"]["usage"] = {}
-    assert opened("weave", bare) == [Passed("operations without a model call")]
-    [failed] = opened("weave", CALLS[-1])  # a failed call has no usage, but names its model
-    assert (failed["model"], failed["status"]) == ("gpt-5-mini", "timeout")
-
-
-@pytest.mark.parametrize(
-    ("feedback", "expected"),
-    [
-        ({"feedback_type": "wandb.runnable.correct", "payload": {"output": False}},
-         {"scores.correct": False}),
-        ({"feedback_type": "wandb.runnable.exam", "payload": {"output": {"correct": 1, "why": "x"}}},
-         {"scores.exam.correct": 1}),
-        ({"feedback_type": "wandb.reaction.1", "payload": {"emoji": "👎"}},
-         {"rating": 0.0, "rating_source": "feedback"}),
-        ({"feedback_type": "wandb.reaction.1", "payload": {"emoji": "🎉"}}, {"rating": None}),
-        ({"feedback_type": "wandb.note.1", "payload": {"note": "x"}}, {"rating": None}),
-    ],
-)  # fmt: skip
-def test_scorers_and_thumbs_are_feedback(feedback, expected):
-    call = json.loads(json.dumps(COMPLETION))
-    call["summary"]["weave"]["feedback"] = [feedback]
-    [row] = opened("weave", call)
     assert {name: row.get(name) for name in expected} == expected

@@ -59,6 +59,30 @@ def changed(attributes=None, **more):
         # 180 + 120 + 20 = 320: the cached ones are not among the 180
         (changed({"mlflow.chat.tokenUsage": {"input_tokens": 180, "output_tokens": 120, "total_tokens": 320,
                                              "cache_read_input_tokens": 20}}), {"input_tokens": 200}),
+        # what was written is among the 200; of it 30 for an hour
+        (changed({"mlflow.chat.tokenUsage": {"input_tokens": 200, "output_tokens": 120, "total_tokens": 320,
+                                             "cache_read_input_tokens": 20,
+                                             "cache_creation_input_tokens": 100,
+                                             "cache_creation_input_tokens_above_1hr": 30}}),
+         {"input_tokens": 200, "cached_tokens": 20, "cache_write_tokens": 100, "cache_write_1h_tokens": 30}),
+        # Claude Code's input leaves the cache out, and so does its total: 3 + 15000 written
+        (changed({"mlflow.chat.tokenUsage": {"input_tokens": 3, "output_tokens": 120, "total_tokens": 123,
+                                             "cache_read_input_tokens": 0,
+                                             "cache_creation_input_tokens": 15000}}),
+         {"input_tokens": 15003, "cache_write_tokens": 15000}),
+        # reasoning and the tier stand in the provider's response only
+        (changed({"mlflow.spanOutputs": {"service_tier": "flex", "usage": {
+            "prompt_tokens": 200, "completion_tokens": 120, "total_tokens": 320,
+            "completion_tokens_details": {"reasoning_tokens": 64}}}}),
+         {"reasoning_tokens": 64, "service_tier": "flex", "output_tokens": 120, "cost_usd": 0.00029}),
+        (changed({"mlflow.spanInputs": {"model": "gpt-5-mini", "service_tier": "flex"}}),
+         {"service_tier": "flex", "reasoning_tokens": None}),
+        # Gemini's thoughts are in neither MLflow's output, 56, nor its cost: 56 + 64
+        (changed({"mlflow.chat.tokenUsage": {"input_tokens": 200, "output_tokens": 56, "total_tokens": 320},
+                  "mlflow.spanOutputs": {"usage_metadata": {
+                      "prompt_token_count": 200, "candidates_token_count": 56, "thoughts_token_count": 64,
+                      "total_token_count": 320}}}),
+         {"output_tokens": 120, "reasoning_tokens": 64, "cost_usd": None}),
         (changed({"mlflow.llm.model": None}), {"model": "gpt-5-mini"}),  # the inputs name it
         (changed(status={"code": "STATUS_CODE_ERROR", "message": "x"}), {"status": "error"}),
         (changed(status={"code": "STATUS_CODE_ERROR", "message": "timed out"}), {"status": "timeout"}),
@@ -94,6 +118,10 @@ def test_a_span_that_is_no_call_or_names_no_model_is_passed_over():
         ({"tags": [{"key": "model", "value": "m"}, {"key": "category", "value": "x"}], "trace_metadata": {
             "model": "m"}}, {"tags.category": "x", "cost_usd": None}),
         ({"assessments": []}, {"correct": None}),
+        ({"trace_metadata": {"mlflow.trace.tokenUsage": json.dumps({
+            "input_tokens": 200, "output_tokens": 120, "cache_creation_input_tokens": 100,
+            "cache_creation_input_tokens_above_1hr": 30})}},
+         {"input_tokens": 200, "cache_write_tokens": 100, "cache_write_1h_tokens": 30}),
     ],
 )  # fmt: skip
 def test_a_trace_without_spans_is_one_call_if_it_names_its_model(changed, expected):

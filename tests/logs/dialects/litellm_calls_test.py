@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from analytics.errors import SchemaError
 from analytics.logs import intake
 from analytics.logs.dialects import litellm
-from analytics.logs.dialects.dialect import Passed
+from analytics.logs.dialects.dialect import Passed, plain
 from analytics.logs.dialects.litellm_routing import FORECAST, PLACED
 from analytics.logs.meaning.mapping import Answers
 from analytics.logs.store import Store
@@ -128,6 +128,61 @@ def test_a_failure_is_an_error_or_a_timeout_by_its_class_or_code(error, status):
     assert row(payload(status="failure", error_information=error))["status"] == status
     inside = json.dumps({"status": "failure", "error_information": error})
     assert row(entry(status=None, metadata=inside))["status"] == status
+
+
+def test_tokens_of_every_class_are_read_from_the_usage():
+    details = {
+        "cached_tokens": 20,
+        "cache_creation_tokens": 30,
+        "cache_creation_token_details": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20},
+    }
+    made = {"prompt_tokens_details": details, "completion_tokens_details": {"reasoning_tokens": 40}}
+    for record in (
+        payload(metadata={"usage_object": made}),
+        entry(metadata=json.dumps({"usage_object": made})),
+    ):
+        found = row(record)
+        matched = {field: found[name] for name in found if (field := (litellm_field(name)))}
+        # LiteLLM adds a cache's tokens to the prompt's of every provider, so that 100 are all of them
+        assert matched == {
+            "input_tokens": 100, "output_tokens": 50, "cached_tokens": 20, "cache_write_tokens": 30,
+            "cache_write_1h_tokens": 20, "reasoning_tokens": 40,
+        }  # fmt: skip
+    # Anthropic's own names, where there are no details
+    named = {"cache_read_input_tokens": 20, "cache_creation_input_tokens": 30}
+    found = row(payload(metadata={"usage_object": named}))
+    assert {litellm_field(name): held for name, held in found.items() if litellm_field(name)} == {
+        "input_tokens": 100, "output_tokens": 50, "cached_tokens": 20, "cache_write_tokens": 30,
+    }  # fmt: skip
+
+
+def litellm_field(name):
+    """The field of tokens that a column stands for; null for any other."""
+    [tool] = [one for one in litellm.DIALECTS if one.name == "litellm_payloads"]
+    found = tool.match(plain(name))
+    return found[0] if found and found[0].endswith("_tokens") else None
+
+
+@pytest.mark.parametrize(
+    ("more", "tier"),
+    [
+        ({"metadata": {"usage_object": {"service_tier": "priority"}},
+          "response": {"service_tier": "default"}}, "priority"),
+        ({"response": {"service_tier": "default"}, "model_parameters": {"service_tier": "flex"}}, "default"),
+        ({"model_parameters": {"service_tier": "flex"}}, "flex"),
+        ({"response": '{"service_tier": "flex"}'}, "flex"), ({}, None),
+        ({"response": {"service_tier": None}}, None),
+    ],
+)  # fmt: skip
+def test_the_tier_is_the_answers_before_the_one_asked_for(more, tier):
+    assert row(payload(**more)).get("service_tier") == tier
+
+
+@pytest.mark.parametrize(
+    "tags", [["cat:math", "prod"], '["cat:math"]', ["category:math"], ["task_category=math"]]
+)
+def test_a_tag_may_name_the_category(tags):
+    assert row(entry(request_tags=tags))["caller.category"] == "math"
 
 
 def test_a_failed_attempt_has_no_id_that_the_answers_grade_could_be_joined_to():

@@ -114,6 +114,25 @@ def test_input_includes_what_was_cached_and_output_what_was_reasoned(tmp_path, c
     assert tuple(row.get(name) for name in names) == expected
 
 
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"gen_ai.usage.cache_creation.input_tokens": 30}, (30, None)),
+        ({"llm.token_count.prompt_details.cache_write": 30}, (30, None)),
+        ({"gen_ai.openai.request.service_tier": "flex"}, (None, "flex")),
+        # what was had comes before what was asked for
+        ({"gen_ai.openai.request.service_tier": "flex", "gen_ai.openai.response.service_tier": "default"},
+         (None, "standard")),
+        ({"openai.response.service_tier": "priority"}, (None, "priority")),
+        ({"gen_ai.response.service_tier": "flex"}, (None, "flex")),  # as LangSmith's exporter names it
+        ({}, (None, None)),
+    ],
+)  # fmt: skip
+def test_what_was_written_to_a_cache_and_the_service_tier_are_read(tmp_path, attributes, expected):
+    found = call(tmp_path, span({**CHAT, **attributes}))
+    assert (found.get("cache_write_tokens"), found.get("service_tier")) == expected
+
+
 def test_counts_are_whole_numbers_from_0_however_they_are_written():
     given = (
         "812",
