@@ -41,6 +41,7 @@ READ: dict[Form, tuple[str, ...]] = {
 UNITS: dict[str, str] = {
     "percent": "c / 100", "cents": "c / 100", "logprob": "exp(c)", "ms": "c / 1000", "us": "c / 1000000",
     "ns": "c / 1000000000", "fraction": "c", "s": "c", "usd": "c",
+    "usd_nonzero": "nullif(c, 0)",
 }  # fmt: skip
 _BOOLEAN = "CASE WHEN c THEN 1 WHEN NOT c THEN 0 END"
 # Microseconds since 1970 as a whole number; doubles hold those of our century to a microsecond.

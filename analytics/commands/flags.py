@@ -30,6 +30,7 @@ UNITS = (
     "epoch_us",
     "epoch_ns",
     "usd",
+    "usd_nonzero",
     "cents",
     "boolean",
 )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
-from tests.engines import clickhouse, postgres, spark
+from tests.engines import clickhouse, postgres, spark, tools
 from tests.engines.bench import FOLDER, Log, Run, UnavailableError, logs
 from tests.engines.comparison import Difference, difference
 from tests.soak import figures
@@ -21,6 +21,7 @@ ENGINES: dict[str, tuple[str, Callable[[list[Log]], Iterator[Run]]]] = {
     "clickhouse": ("ClickHouse, embedded", clickhouse.runs),
     "spark": ("Spark, a master and two workers", spark.runs),
     "postgres": ("Postgres server", postgres.runs),
+    "tools": ("Tables of tools", tools.runs),
 }
 LARGEST_DIFFERENCE = 1e-12
 

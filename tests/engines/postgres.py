@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import polars as pl
 
 from analytics.collapse.parts import POLARS, TYPES
 from analytics.logs.schema import DECISIONS
@@ -31,14 +32,13 @@ def runs(logs: list[Log]) -> Iterator[Run]:
     Raises:
         UnavailableError: Postgres is not installed and cannot be.
     """
-    programs = _programs()
-    with _server(programs) as environment:
+    with server(programs()) as environment:
         for log in logs:
             _copy(log, environment)
             yield Run(log, *_cells(log, environment))
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """Folder of initdb and postgres, installed by apt if need be."""
     for attempt in (False, True):
         if attempt:
@@ -64,7 +64,7 @@ def _install() -> None:
 
 
 @contextlib.contextmanager
-def _server(programs: Path) -> Iterator[dict[str, str]]:
+def server(home: Path) -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="tiertune-postgres-") as folder:
         user = _unprivileged()
         data = Path(folder) / "data"
@@ -73,10 +73,10 @@ def _server(programs: Path) -> Iterator[dict[str, str]]:
         begin = [
             "setpriv", f"--reuid={user[0]}", f"--regid={user[1]}", "--clear-groups",
         ] if user else []  # fmt: skip
-        made = [*begin, str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "tiertune"]
+        made = [*begin, str(home / "initdb"), "-D", str(data), "-A", "trust", "-U", "tiertune"]
         subprocess.run([*made, "--locale=C", "-E", "UTF8"], check=True, stdout=subprocess.DEVNULL, cwd=folder)
         options = [f"--{name}={value}" for name, value in _SETTINGS.items()]
-        served = [*begin, str(programs / "postgres"), "-D", str(data), "-k", folder, *options]
+        served = [*begin, str(home / "postgres"), "-D", str(data), "-k", folder, *options]
         environment = {"PGHOST": folder, "PGUSER": "tiertune", "PGDATABASE": "postgres", "PGTZ": "UTC"}
         with process(served, log=FOLDER / "postgres.log"):
             until = time.monotonic() + _START_S
@@ -105,33 +105,27 @@ def _copy(log: Log, environment: dict[str, str]) -> None:
     """The log's columns into a table of the same names."""
     kinds = {column.name: _SQL_TYPES.get(column.sql_type, column.sql_type) for column in DECISIONS}
     fields = ", ".join(f"{name} {kinds[name]}" for name in log.columns)
-    _psql(environment, "-c", f"DROP TABLE IF EXISTS requests; CREATE UNLOGGED TABLE requests ({fields})")
+    asked(environment, "-c", f"DROP TABLE IF EXISTS requests; CREATE UNLOGGED TABLE requests ({fields})")
     csv = FOLDER / "requests.csv"
     try:
         with duckdb.connect() as connection:
             connection.execute(
                 f"COPY (SELECT {', '.join(log.columns)} FROM read_parquet('{log.path}')) TO '{csv}' (HEADER)"
             )
-        _psql(environment, "-c", f"\\copy requests FROM '{csv}' CSV HEADER")
+        asked(environment, "-c", f"\\copy requests FROM '{csv}' CSV HEADER")
     finally:
         csv.unlink(missing_ok=True)
-    _psql(environment, "-c", "ANALYZE requests")
+    asked(environment, "-c", "ANALYZE requests")
 
 
-def _cells(log: Log, environment: dict[str, str]) -> tuple[object, float]:
-    """As docs/cells.md says: the printed statement by psql into a CSV file."""
+def _cells(log: Log, environment: dict[str, str]) -> tuple[pl.DataFrame, float]:
     mapped = [word for name in log.columns for word in ("--map", f"{name}={name}")]
-    printed = [
-        sys.executable,
-        "-m",
-        "analytics",
-        "cells",
-        "--sql",
-        "postgres",
-        "--table",
-        "requests",
-        *mapped,
-    ]
+    return by_psql(environment, "--table", "requests", *mapped)
+
+
+def by_psql(environment: dict[str, str], *words: str) -> tuple[pl.DataFrame, float]:
+    """As docs/cells.md says: the statement printed for these words, by psql into a CSV file."""
+    printed = [sys.executable, "-m", "analytics", "cells", "--sql", "postgres", *words]
     started = time.perf_counter()
     text = subprocess.run(
         printed,
@@ -142,14 +136,14 @@ def _cells(log: Log, environment: dict[str, str]) -> tuple[object, float]:
         text=True,
     ).stdout
     out = FOLDER / "cells.csv"
-    _psql(environment, "--csv", "-o", str(out), "-c", text)
+    asked(environment, "--csv", "-o", str(out), "-c", text)
     with duckdb.connect() as connection:
         read = f"SELECT * FROM read_csv('{out}', header = true, columns = {TYPES})"
         found = connection.sql(read).pl().select(*POLARS)
     return found, time.perf_counter() - started
 
 
-def _psql(environment: dict[str, str], *words: str) -> None:
+def asked(environment: dict[str, str], *words: str) -> None:
     told = subprocess.run(
         ["psql", "-q", "-v", "ON_ERROR_STOP=1", *words],
         env={**os.environ, **environment},
