@@ -20,7 +20,7 @@ _TRUE, _FALSE = "lower(c) IN ('true', '1')", "lower(c) IN ('false', '0')"
 # A member of c, which may be JSON or text that holds it. The others have DuckDB's, which SQLGlot spells out.
 _JSON: dict[DialectName, str] = {
     "postgres": "CAST(c AS JSONB) #>> '{{{0}}}'",
-    "clickhouse": "nullIf(JSON_VALUE(toString(c), '$.{1}'), '')",
+    "clickhouse": "nullIf(nullIf(JSON_VALUE(toString(c), '$.{1}'), ''), 'null')",
 }
 _JSON_ELSEWHERE = "c ->> '$.{1}'"
 _ENTRY: dict[DialectName, str] = {

@@ -34,6 +34,8 @@ UNITS = (
     "cents",
     "boolean",
 )
+ELSEWHERE = ("boolean", "usd_nonzero")
+"""Units of columns in a warehouse, which has types."""
 LOG_HELP = "name of a dataset, or one or more files (then nothing is stored)"
 
 
@@ -130,7 +132,17 @@ def _add_answers_on_models(group: Any) -> None:
 
 
 def answers(options: argparse.Namespace) -> Answers:
-    """The answers among the parsed flags."""
+    """The answers among the parsed flags.
+
+    Raises:
+        InputError: A unit is for tables elsewhere only.
+    """
+    elsewhere = [f"{column}={unit}" for column, unit in options.unit if unit in ELSEWHERE]
+    if elsewhere:
+        raise InputError(
+            f"--unit {elsewhere[0]} is for tables elsewhere (tiertune cells --sql or --engine). A file's own "
+            "columns tell a cost of 0 that is unknown, and flags and grades are read from their words."
+        )
     return Answers(
         map=dict(options.map),
         set=dict(options.set),

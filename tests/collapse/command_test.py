@@ -173,3 +173,21 @@ def test_a_clickhouse_server_is_asked_over_http(shell: Shell, monkeypatch: pytes
 
 def test_parts_without_rows_are_no_rows() -> None:
     assert stacked({"sweep": expected(feature_rows(3)).filter(part="sweep").clear()}).is_empty()
+
+
+def test_rows_that_do_not_belong_are_named_in_the_statement(shell: Shell) -> None:
+    text = shell.text(
+        "cells", "--sql", "postgres", "--table", "t", "--map", "request_id=m->id", "--only", "kind=chat",
+        "--only", "kind=text", "--without", "m->origin",
+    )  # fmt: skip
+    assert """IN ('chat', 'text')""" in text
+    assert "#>> '{origin}'" in text
+    shell.write("log.csv", "request_id,confidence\na,0.5\n")
+    said = shell.refused("cells", "log.csv", "--out", "c.parquet", "--without", "m")
+    assert "--without is about a log elsewhere" in said
+
+
+@pytest.mark.parametrize("unit", ["boolean", "usd_nonzero"])
+def test_units_of_warehouses_are_none_of_files(shell: Shell, unit: str) -> None:
+    shell.write("log.csv", "request_id,confidence\na,0.5\n")
+    assert "is for tables elsewhere" in shell.refused("load", "log.csv", "--unit", f"cost={unit}")

@@ -2,10 +2,13 @@
 the same rows exported and loaded.
 
 The tables are the tools' own, without columns that no command reads: LiteLLM 1.106's ``schema.prisma`` as
-Prisma creates it in Postgres.
+Prisma creates it in Postgres; Langfuse 3's ``packages/shared/clickhouse/migrations``.
 """
 
 import json
+import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +20,11 @@ from analytics.logs import intake
 from analytics.logs.meaning.answers import Answers
 from analytics.logs.storage.ladder import Pair
 from analytics.logs.store import Store
-from tests.engines.bench import FOLDER, Log, Run
+from tests.engines.bench import FOLDER, ROOT, Log, Run, command, interpreter
 from tests.engines.postgres import asked, by_psql, programs, server
 
 REQUESTS = 3000
+PAGE = ROOT / "docs" / "cells.md"
 FAST, STRONG = "house-small", "house-large"  # no list knows their prices
 CATEGORIES = ("math", "law", 'chat "quoted"')
 
@@ -49,12 +53,43 @@ SPEND_MAPPING = (
 )  # fmt: skip
 
 
+OBSERVATIONS = """
+    CREATE TABLE observations (
+        id String, trace_id String, project_id String, environment LowCardinality(String) DEFAULT 'default',
+        type LowCardinality(String), start_time DateTime64(3), end_time Nullable(DateTime64(3)), name String,
+        metadata Map(LowCardinality(String), String), level LowCardinality(String),
+        provided_model_name Nullable(String), usage_details Map(LowCardinality(String), UInt64),
+        cost_details Map(LowCardinality(String), Decimal64(12)), total_cost Nullable(Decimal64(12)),
+        event_ts DateTime64(3), is_deleted UInt8)
+    ENGINE = ReplacingMergeTree(event_ts, is_deleted)
+    ORDER BY (project_id, type, toDate(start_time), id)"""
+SCORES = """
+    CREATE TABLE scores (
+        id String, timestamp DateTime64(3), project_id String, trace_id String,
+        observation_id Nullable(String), name String, value Float64, source String, data_type String,
+        string_value Nullable(String), event_ts DateTime64(3), is_deleted UInt8)
+    ENGINE = ReplacingMergeTree(event_ts, is_deleted) ORDER BY (project_id, toDate(timestamp), name, id)"""
+GENERATIONS_MAPPING = (
+    "--form", "calls", "--ladder", f"{FAST}>{STRONG}", "--map", "request_id=trace_id",
+    "--map", "ts=start_time", "--map", "model=provided_model_name",
+    "--map", "task_category=metadata[category]", "--map", "confidence=metadata[confidence]",
+    "--map", "correct=grade", "--map", "cost_usd=total_cost",
+    "--map", "latency_s=took_ms", "--unit", "took_ms=ms",
+    "--map", "input_tokens=usage_details[input]", "--map", "output_tokens=usage_details[output]",
+)  # fmt: skip
+
+
 def runs(_: list[Log]) -> Iterator[Run]:
     """The cells of each tool's table.
 
     Raises:
         UnavailableError: Postgres is not installed and cannot be.
     """
+    yield from _litellm()
+    yield from _langfuse()
+
+
+def _litellm() -> Iterator[Run]:
     with server(programs()) as environment:
         asked(environment, "-c", SPEND_LOGS)
         rows = [row for number in range(REQUESTS) for row in _spent(number)]
@@ -71,13 +106,45 @@ def runs(_: list[Log]) -> Iterator[Run]:
         yield Run(_loaded("LiteLLM's own table in Postgres", path), *found)
 
 
-def _loaded(about: str, path: Path) -> Log:
+def _langfuse() -> Iterator[Run]:
+    """Generations with grades as scores, by the view that docs/cells.md has."""
+    python, home = interpreter(), FOLDER / "langfuse"
+    shutil.rmtree(home, ignore_errors=True)
+    made = [_observed(number) for number in range(REQUESTS)]
+    files = {"observations": FOLDER / "observations.jsonl", "scores": FOLDER / "scores.jsonl"}
+    for place, path in enumerate(files.values()):
+        path.write_text(
+            "".join(f"{json.dumps(row)}\n" for rows in made for row in rows[place]), encoding="utf-8"
+        )
+    (view,) = re.findall(
+        r"```sql\n(CREATE VIEW tiertune_langfuse .*?)```", PAGE.read_text("utf-8"), re.DOTALL
+    )
+    statements = [OBSERVATIONS, SCORES]
+    statements += [
+        f"INSERT INTO {name} SELECT * FROM file('{path}', JSONEachRow)" for name, path in files.items()
+    ]
+    # As each was first written: a later version of the row takes its place.
+    statements.insert(
+        2,
+        f"INSERT INTO observations SELECT * REPLACE (0.5 AS total_cost, toDateTime64(0, 3) "
+        f"AS event_ts) FROM file('{files['observations']}', JSONEachRow)",
+    )
+    program = "import json, sys, chdb\nfor one in json.loads(sys.argv[1]): chdb.query(one, path=sys.argv[2])"
+    subprocess.run([python, "-c", program, json.dumps([*statements, view]), str(home)], check=True)
+    found = command(
+        python, "--engine", "clickhouse", "--path", str(home), "--table", "tiertune_langfuse",
+        *GENERATIONS_MAPPING,
+    )  # fmt: skip
+    yield Run(_loaded("Langfuse's own tables in ClickHouse", *files.values()), *found)
+
+
+def _loaded(about: str, *paths: Path) -> Log:
     """The rows as an export that is loaded, and the cells of that."""
     with Store.open(None) as store:
-        intake.load(store, "log", [path], Answers())
+        intake.load(store, "log", list(paths), Answers())
         store.set_ladder("log", [Pair(None, FAST, STRONG)])
         cells = local.collapsed(store, "log")
-    return Log(f"{about}, {REQUESTS:,} requests", path, (), cells, 1.0)
+    return Log(f"{about}, {REQUESTS:,} requests", paths[0], (), cells, 1.0)
 
 
 def _spent(number: int) -> list[dict[str, object]]:
@@ -117,4 +184,47 @@ def _call(draw: np.random.Generator, number: int, model: str, said: dict[str, ob
         "startTime": moments[0], "endTime": moments[1], "request_duration_ms": took, "model": model,
         "metadata": {"spend_logs_metadata": said}, "cache_hit": "False", "status": "success",
         "litellm_call_id": "",
+    }  # fmt: skip
+
+
+def _observed(number: int) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """Observations and scores of one request; a span, an evaluator's own call and other scores beside."""
+    draw = np.random.default_rng(number)
+    confidence = int(draw.integers(0, 21)) / 20
+    told = {"category": CATEGORIES[number % 3]}
+    calls = [_observation(draw, number, FAST, {**told, "confidence": str(confidence)})]
+    if confidence < 0.6:
+        calls.append(_observation(draw, number, STRONG, told))
+    scores = [_score(draw, number, place, "correct") for place in range(len(calls)) if number % 10]
+    scores.append(_score(draw, number, 0, "helpfulness"))
+    calls.append(_observation(draw, number, FAST, told) | {"type": "SPAN"})
+    if number % 11 == 0:
+        calls.append(_observation(draw, number, "house-judge", told) | {"environment": "langfuse-evaluation"})
+    for place, row in enumerate(calls):
+        row["id"] = f"o{number}-{place}"
+    return calls, scores
+
+
+def _observation(
+    draw: np.random.Generator, number: int, model: str, told: dict[str, str]
+) -> dict[str, object]:
+    start, took = _START_MS + number * 60_000 + (model == STRONG) * 5_000, int(draw.integers(50, 9_000))
+    moments = pl.Series([start, start + took]).cast(pl.Datetime("ms")).dt.strftime("%Y-%m-%d %H:%M:%S%.3f")
+    usage = {"input": int(draw.integers(5, 90)), "output": 20}
+    cost = int(draw.integers(1, 10_000)) / 1e6
+    return {
+        "id": "", "trace_id": f"t{number}", "project_id": "p", "environment": "default", "type": "GENERATION",
+        "start_time": moments[0], "end_time": moments[1], "name": "answer", "metadata": told,
+        "level": "DEFAULT", "provided_model_name": model,
+        "usage_details": {**usage, "total": sum(usage.values())}, "cost_details": {"total": cost},
+        "total_cost": cost, "event_ts": moments[1], "is_deleted": 0,
+    }  # fmt: skip
+
+
+def _score(draw: np.random.Generator, number: int, place: int, name: str) -> dict[str, object]:
+    return {
+        "id": f"s{number}-{place}-{name}", "timestamp": "2026-03-02 00:00:00.000", "project_id": "p",
+        "trace_id": f"t{number}", "observation_id": f"o{number}-{place}", "name": name,
+        "value": float(draw.integers(0, 2)), "source": "EVAL", "data_type": "NUMERIC", "string_value": None,
+        "event_ts": "2026-03-02 00:00:00.000", "is_deleted": 0,
     }  # fmt: skip
