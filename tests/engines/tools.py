@@ -2,13 +2,16 @@
 the same rows exported and loaded.
 
 The tables are the tools' own, without columns that no command reads: LiteLLM 1.106's ``schema.prisma`` as
-Prisma creates it in Postgres; Langfuse 3's ``packages/shared/clickhouse/migrations``.
+Prisma creates it in Postgres; Langfuse 3's ``packages/shared/clickhouse/migrations`` and TensorZero 2026.6's
+data model in ClickHouse.
 """
 
 import json
 import re
 import shutil
 import subprocess
+import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from analytics.logs.store import Store
 from tests.engines.bench import FOLDER, ROOT, Log, Run, command, interpreter
 from tests.engines.postgres import asked, by_psql, programs, server
 
+Row = dict[str, object]
 REQUESTS = 3000
 PAGE = ROOT / "docs" / "cells.md"
 FAST, STRONG = "house-small", "house-large"  # no list knows their prices
@@ -79,6 +83,33 @@ GENERATIONS_MAPPING = (
 )  # fmt: skip
 
 
+INFERENCES = """
+    CREATE TABLE ChatInference (
+        id UUID, function_name LowCardinality(String), variant_name LowCardinality(String), episode_id UUID,
+        input String, output String, tool_params String, inference_params String,
+        processing_time_ms Nullable(UInt32), tags Map(String, String), ttft_ms Nullable(UInt32))
+    ENGINE = MergeTree ORDER BY (function_name, variant_name, episode_id)"""
+MODELS = """
+    CREATE TABLE ModelInference (
+        id UUID, inference_id UUID, model_name LowCardinality(String),
+        model_provider_name LowCardinality(String), input_tokens Nullable(UInt32),
+        output_tokens Nullable(UInt32), response_time_ms Nullable(UInt32), cached Bool,
+        cost Nullable(Decimal(18, 9)))
+    ENGINE = MergeTree ORDER BY inference_id"""
+FEEDBACK = """
+    CREATE TABLE BooleanMetricFeedback (
+        id UUID, target_id UUID, metric_name LowCardinality(String), value Bool)
+    ENGINE = MergeTree ORDER BY (metric_name, target_id)"""
+INFERENCES_MAPPING = (
+    "--form", "calls", "--ladder", f"{FAST}>{STRONG}", "--map", "request_id=request", "--map", "ts=written",
+    "--map", "task_category=function_name", "--map", "model=model_name", "--map", "unit_id=episode_id",
+    "--map", "confidence=tags[confidence]", "--map", "arm=variant_name", "--map", "correct=grade",
+    "--unit", "grade=boolean", "--map", "cost_usd=paid",
+    "--map", "latency_s=processing_time_ms", "--unit", "processing_time_ms=ms",
+    "--map", "input_tokens=input_tokens", "--map", "output_tokens=output_tokens",
+)  # fmt: skip
+
+
 def runs(_: list[Log]) -> Iterator[Run]:
     """The cells of each tool's table.
 
@@ -87,6 +118,7 @@ def runs(_: list[Log]) -> Iterator[Run]:
     """
     yield from _litellm()
     yield from _langfuse()
+    yield from _tensorzero()
 
 
 def _litellm() -> Iterator[Run]:
@@ -107,47 +139,59 @@ def _litellm() -> Iterator[Run]:
 
 
 def _langfuse() -> Iterator[Run]:
-    """Generations with grades as scores, by the view that docs/cells.md has."""
-    python, home = interpreter(), FOLDER / "langfuse"
-    shutil.rmtree(home, ignore_errors=True)
     made = [_observed(number) for number in range(REQUESTS)]
-    files = {"observations": FOLDER / "observations.jsonl", "scores": FOLDER / "scores.jsonl"}
-    for place, path in enumerate(files.values()):
-        path.write_text(
-            "".join(f"{json.dumps(row)}\n" for rows in made for row in rows[place]), encoding="utf-8"
-        )
-    (view,) = re.findall(
-        r"```sql\n(CREATE VIEW tiertune_langfuse .*?)```", PAGE.read_text("utf-8"), re.DOTALL
-    )
-    statements = [OBSERVATIONS, SCORES]
-    statements += [
-        f"INSERT INTO {name} SELECT * FROM file('{path}', JSONEachRow)" for name, path in files.items()
-    ]
+    files = {
+        name: _lines(name, [rows[at] for rows in made]) for at, name in enumerate(("observations", "scores"))
+    }
     # As each was first written: a later version of the row takes its place.
-    statements.insert(
-        2,
-        f"INSERT INTO observations SELECT * REPLACE (0.5 AS total_cost, toDateTime64(0, 3) "
-        f"AS event_ts) FROM file('{files['observations']}', JSONEachRow)",
-    )
-    program = "import json, sys, chdb\nfor one in json.loads(sys.argv[1]): chdb.query(one, path=sys.argv[2])"
-    subprocess.run([python, "-c", program, json.dumps([*statements, view]), str(home)], check=True)
-    found = command(
-        python, "--engine", "clickhouse", "--path", str(home), "--table", "tiertune_langfuse",
-        *GENERATIONS_MAPPING,
-    )  # fmt: skip
+    first = f"""INSERT INTO observations SELECT * REPLACE (0.5 AS total_cost, toDateTime64(0, 3) AS event_ts)
+        FROM file('{files["observations"]}', JSONEachRow)"""
+    found = _by_clickhouse("langfuse", [OBSERVATIONS, SCORES, first], files, GENERATIONS_MAPPING)
     yield Run(_loaded("Langfuse's own tables in ClickHouse", *files.values()), *found)
+
+
+def _tensorzero() -> Iterator[Run]:
+    made = [_inferred(number) for number in range(REQUESTS)]
+    names = ("ChatInference", "ModelInference", "BooleanMetricFeedback")
+    files = {name: _lines(name, [rows[at] for rows in made]) for at, name in enumerate(names)}
+    found = _by_clickhouse("tensorzero", [INFERENCES, MODELS, FEEDBACK], files, INFERENCES_MAPPING)
+    joined = [[a | b | {"id": a["id"]} for a, b in zip(rows[0], rows[1], strict=True)] for rows in made]
+    export = _lines("inferences", joined)
+    yield Run(_loaded("TensorZero's own tables in ClickHouse", export, files[names[2]]), *found)
+
+
+def _lines(name: str, rows: list[list[Row]]) -> Path:
+    path = FOLDER / f"{name}.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for some in rows for row in some), encoding="utf-8")
+    return path
+
+
+def _by_clickhouse(
+    tool: str, statements: list[str], files: dict[str, Path], mapping: tuple[str, ...]
+) -> tuple[pl.DataFrame, float]:
+    """Tables filled from files, and their cells by the view that docs/cells.md has."""
+    python, home, page = interpreter(), FOLDER / tool, PAGE.read_text(encoding="utf-8")
+    shutil.rmtree(home, ignore_errors=True)
+    (view,) = re.findall(rf"```sql\n(CREATE VIEW tiertune_{tool} .*?)```", page, re.DOTALL)
+    filled = [f"INSERT INTO {name} SELECT * FROM file('{path}', JSONEachRow)" for name, path in files.items()]
+    program = "import json, sys, chdb\nfor one in json.loads(sys.argv[1]): chdb.query(one, path=sys.argv[2])"
+    asked_for = json.dumps([*statements, *filled, view])
+    subprocess.run([python, "-c", program, asked_for, str(home)], check=True)
+    place = ("--path", str(home), "--table", f"tiertune_{tool}")
+    return command(python, "--engine", "clickhouse", *place, *mapping)
 
 
 def _loaded(about: str, *paths: Path) -> Log:
     """The rows as an export that is loaded, and the cells of that."""
+    started = time.perf_counter()
     with Store.open(None) as store:
         intake.load(store, "log", list(paths), Answers())
         store.set_ladder("log", [Pair(None, FAST, STRONG)])
         cells = local.collapsed(store, "log")
-    return Log(f"{about}, {REQUESTS:,} requests", paths[0], (), cells, 1.0)
+    return Log(f"{about}, {REQUESTS:,} requests", paths[0], (), cells, time.perf_counter() - started)
 
 
-def _spent(number: int) -> list[dict[str, object]]:
+def _spent(number: int) -> list[Row]:
     """Rows of one request: a fast call, a strong one if escalated, and what is no call of the user's."""
     draw = np.random.default_rng(number)
     confidence = int(draw.integers(0, 21)) / 20
@@ -172,7 +216,7 @@ def _spent(number: int) -> list[dict[str, object]]:
     return rows
 
 
-def _call(draw: np.random.Generator, number: int, model: str, said: dict[str, object]) -> dict[str, object]:
+def _call(draw: np.random.Generator, number: int, model: str, said: Row) -> Row:
     start, took = (
         1_772_323_200_000 + number * 60_000 + (model == STRONG) * 5_000,
         int(draw.integers(50, 9_000)),
@@ -187,7 +231,7 @@ def _call(draw: np.random.Generator, number: int, model: str, said: dict[str, ob
     }  # fmt: skip
 
 
-def _observed(number: int) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+def _observed(number: int) -> tuple[list[Row], list[Row]]:
     """Observations and scores of one request; a span, an evaluator's own call and other scores beside."""
     draw = np.random.default_rng(number)
     confidence = int(draw.integers(0, 21)) / 20
@@ -205,9 +249,7 @@ def _observed(number: int) -> tuple[list[dict[str, object]], list[dict[str, obje
     return calls, scores
 
 
-def _observation(
-    draw: np.random.Generator, number: int, model: str, told: dict[str, str]
-) -> dict[str, object]:
+def _observation(draw: np.random.Generator, number: int, model: str, told: dict[str, str]) -> Row:
     start, took = _START_MS + number * 60_000 + (model == STRONG) * 5_000, int(draw.integers(50, 9_000))
     moments = pl.Series([start, start + took]).cast(pl.Datetime("ms")).dt.strftime("%Y-%m-%d %H:%M:%S%.3f")
     usage = {"input": int(draw.integers(5, 90)), "output": 20}
@@ -221,10 +263,46 @@ def _observation(
     }  # fmt: skip
 
 
-def _score(draw: np.random.Generator, number: int, place: int, name: str) -> dict[str, object]:
+def _score(draw: np.random.Generator, number: int, place: int, name: str) -> Row:
     return {
         "id": f"s{number}-{place}-{name}", "timestamp": "2026-03-02 00:00:00.000", "project_id": "p",
         "trace_id": f"t{number}", "observation_id": f"o{number}-{place}", "name": name,
         "value": float(draw.integers(0, 2)), "source": "EVAL", "data_type": "NUMERIC", "string_value": None,
         "event_ts": "2026-03-02 00:00:00.000", "is_deleted": 0,
     }  # fmt: skip
+
+
+def _inferred(
+    number: int,
+) -> tuple[list[Row], list[Row], list[Row]]:
+    """Inferences, their calls of a model and feedback of one episode, answers from the cache among them."""
+    draw = np.random.default_rng(number)
+    confidence = int(draw.integers(0, 21)) / 20
+    models = [FAST, STRONG] if confidence < 0.6 else [FAST]
+    inferences, calls, feedback = [], [], []
+    for place, model in enumerate(models):
+        own, took = _uuid(number, place), int(draw.integers(50, 9_000))
+        inferences.append({
+            "id": own, "function_name": CATEGORIES[number % 3], "variant_name": "a",
+            "episode_id": _uuid(number, 9), "input": "", "output": "", "tool_params": "",
+            "inference_params": "{}", "processing_time_ms": took,
+            "tags": {"confidence": str(confidence)} if place == 0 else {}, "ttft_ms": None,
+        })  # fmt: skip
+        calls.append({
+            "id": _uuid(number, 20 + place), "inference_id": own, "model_name": model,
+            "model_provider_name": "house", "input_tokens": int(draw.integers(5, 90)), "output_tokens": 20,
+            "response_time_ms": took - 1, "cached": number % 17 == 0,
+            "cost": None if number % 13 == 0 else int(draw.integers(1, 10_000)) / 1e6,
+        })  # fmt: skip
+        if number % 10:
+            feedback.append({
+                "id": _uuid(number, 40 + place), "target_id": own, "metric_name": "correct",
+                "value": bool(draw.integers(0, 2)),
+            })  # fmt: skip
+    return inferences, calls, feedback
+
+
+def _uuid(number: int, place: int) -> str:
+    """Of version 7: milliseconds since 1970 in front."""
+    milliseconds = _START_MS + number * 60_000 + (place % 20) * 5_000
+    return str(uuid.UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62 | number * 100 + place))
