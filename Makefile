@@ -24,7 +24,7 @@ run: install  ## Start the dashboard with the sample log loaded
 
 test: install  ## Run every test, the browser journey included
 	$(BIN)/python -m tests.chromium
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: install  ## Lint, formatting and types
 	$(BIN)/ruff check .

@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 WITHOUT_DATASETS = "TIERTUNE_DATASETS is not set"
 
+# Few tests, each long: last in xdist's own order, by number of tests, where they leave workers idle.
+LONG_FILES = (
+    "logs/recovery_test.py",
+    "hostile_browser_test.py",
+    "logs/balance_test.py",
+    "logs/crash_test.py",
+    "journey_test.py",
+    "export/litellm_router_test.py",
+    "export/flagd_provider_test.py",
+    "export/targets_test.py",
+)
+
 # Same examples on every machine; a busy machine is no failure.
 settings.register_profile("tiertune", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("tiertune")
@@ -104,6 +116,13 @@ def datasets() -> Path:
     if not folder:
         pytest.skip(WITHOUT_DATASETS)
     return Path(folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, then the files with most tests; the tests of a file stay in their order."""
+    counts = Counter(item.path for item in items)
+    first = {HERE / name: place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: (first.get(item.path, len(first)), -counts[item.path], item.path))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
