@@ -77,7 +77,7 @@ GENERATIONS_MAPPING = (
     "--form", "calls", "--ladder", f"{FAST}>{STRONG}", "--map", "request_id=trace_id",
     "--map", "ts=start_time", "--map", "model=provided_model_name",
     "--map", "task_category=metadata[category]", "--map", "confidence=metadata[confidence]",
-    "--map", "correct=grade", "--map", "cost_usd=total_cost",
+    "--map", "correct=grade", "--map", "status=status", "--map", "cost_usd=total_cost",
     "--map", "latency_s=took_ms", "--unit", "took_ms=ms",
     "--map", "input_tokens=usage_details[input]", "--map", "output_tokens=usage_details[output]",
 )  # fmt: skip
@@ -241,6 +241,8 @@ def _observed(number: int) -> tuple[list[Row], list[Row]]:
         calls.append(_observation(draw, number, STRONG, told))
     scores = [_score(draw, number, place, "correct") for place in range(len(calls)) if number % 10]
     scores.append(_score(draw, number, 0, "helpfulness"))
+    if number % 19 == 0:  # some failures have a score, and some none
+        calls[-1]["level"] = "ERROR"
     calls.append(_observation(draw, number, FAST, told) | {"type": "SPAN"})
     if number % 11 == 0:
         calls.append(_observation(draw, number, "house-judge", told) | {"environment": "langfuse-evaluation"})
