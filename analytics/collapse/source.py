@@ -71,7 +71,14 @@ _CLEAN = {
     "task_category": f"CASE WHEN length(c) <= {LONGEST_CATEGORY} THEN c END",
     "policy_kind": "coalesce(c, 'cascade')",
 }
-_CALL_CLEAN = {"policy_kind": "c"}
+# A failed call that was served is a wrong answer, not an ungraded one, whatever came after it.
+_CALL_CLEAN = {
+    "policy_kind": "c",
+    "correct": (
+        "CASE WHEN c >= 0 AND c <= 1 THEN c WHEN status IN ('error', 'timeout') "
+        "AND coalesce(served, true) AND NOT coalesce(shadow, false) THEN 0 END"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
