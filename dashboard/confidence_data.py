@@ -101,6 +101,11 @@ def over_time(category: str | None) -> tuple[pl.DataFrame, Shift | None]:
     return _over_time(view, view.since or first.date(), view.until or last.date(), category)
 
 
+def rows_in_reach() -> bool:
+    """Whether single requests of the viewed log can be read, so that confidences are told apart exactly."""
+    return state.rows_in_reach(_view().dataset)
+
+
 @st.cache_resource(show_spinner="Measuring the confidence", show_time=True, max_entries=16)
 def _figures(view: View) -> dict[str | None, Trust]:  # noqa: ARG001 - cache key
     selection = state.selection()

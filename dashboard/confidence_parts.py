@@ -189,4 +189,6 @@ def _over_time(category: str | None) -> None:
         components.bare_chart(
             gain_charts.over_time(frame), key="time", alt=gain_charts.over_time_described(frame)
         )
-    components.caption(story_confidence.shifted(shift))
+    in_steps = not confidence_data.rows_in_reach()
+    said = story_confidence.shifted(shift)
+    components.caption(f"{said} {story_confidence.IN_STEPS}" if in_steps else said)

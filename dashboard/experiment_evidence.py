@@ -39,7 +39,7 @@ def actions(found: "Study", compared: "Comparison", question: Question) -> None:
                 icon=":material/download:",
             )
         arms = (compared.treatment, compared.control)
-        for arm in arms:
+        for arm in arms if found.reading.sums is None else ():
             thresholds = experiments_data.winner_thresholds(question.experiment, arm)
             if thresholds:
                 st.button(

@@ -269,6 +269,12 @@ def _spread(compared: "Comparison", metric: "Metric") -> str:
 
 def _over_time(found: "Study", question: Question) -> None:
     known = [metric for metric in (*FOLLOWED, "net_usd") if metric in found.looks]
+    if found.reading.sums is not None:
+        st.markdown(
+            "Only sums of this log are here: the effect over time needs each user's requests in order. Ask "
+            "where the log is."
+        )
+        return
     if not known:
         st.markdown(
             "No request here has a time, or an arm has under 100 requests. Log `ts` to see the effect over "

@@ -68,6 +68,10 @@ READ = (
     "are 95% intervals, hollow points have under 10 answers."
 )
 FIT_READ = "The grey line is the best rising fit."
+IN_STEPS = (
+    "Only sums of this log are here: in the AUROC and in these distributions, confidences within one "
+    "step of 1/128 count as equal."
+)
 SMALL_READ = (
     "Right answers (up) over claimed confidence (across), below each name the AUROC. Points on the dotted "
     "line are right as often as they claim. Bars are 95% intervals; bins of under 10 answers are left out."

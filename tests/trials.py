@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 
 from analytics.experiments.moments import FEATURES, PRODUCTS, Moments
 
@@ -76,3 +77,11 @@ def moments_of(units: Sequence[Any] | None, **columns: Any) -> Moments:
         {name: float(value.sum()) for name, value in totals.items()},
         {(one, two): float(totals[one] @ totals[two]) for one, two in PRODUCTS},
     )
+
+
+def same(found: Moments, expected: Moments) -> None:
+    """Counts are equal; sums may differ in their last digits."""
+    assert found.units == expected.units
+    assert found.seen == expected.seen
+    assert found.sums == pytest.approx(expected.sums, rel=1e-12, abs=1e-12)
+    assert found.products == pytest.approx(expected.products, rel=1e-12, abs=1e-12)

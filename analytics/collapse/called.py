@@ -34,6 +34,9 @@ _EITHER = (
     "ts", "threshold", "propensity", "router_cost_usd", "router_latency_s", "unit_id", "experiment", "arm",
 )  # fmt: skip
 
+# No relation here has the name of a column elsewhere: ClickHouse puts a relation's text where it is used, and
+# there takes the one for the other.
+
 # The last call of a model in a request says everything but its sums. A sum is known where all parts are.
 _OF_SIDE = ", ".join(
     [
@@ -59,19 +62,19 @@ _CONFIDENCE = """CASE
 _SIDE = """coalesce({alias}.correct,
     CASE WHEN {alias}.status IN ('error', 'timeout') AND {served} THEN 0 END)
         AS {side}_correct, """ + ", ".join(f"{{alias}}.{name} AS {{side}}_{name}" for name in _SUMMED)
-_BOTH_SIDES = f"""FROM {{0}} AS m
-    JOIN {_REQUESTS} AS r ON r.request_id = m.request_id
-    LEFT JOIN {_SIDES} AS f ON f.request_id = m.request_id AND f.label = m.fast_label
-    LEFT JOIN {_SIDES} AS s ON s.request_id = m.request_id AND s.label = m.strong_label"""
+_BOTH_SIDES = f"""FROM {{0}} AS matched
+    JOIN {_REQUESTS} AS r ON r.request_id = matched.request_id
+    LEFT JOIN {_SIDES} AS f ON f.request_id = matched.request_id AND f.label = matched.fast_label
+    LEFT JOIN {_SIDES} AS s ON s.request_id = matched.request_id AND s.label = matched.strong_label"""
 
 
 def _selects(calls: str) -> dict[str, str]:
     return {
-        _LABELLED: f"SELECT {LABEL} AS label, c.* FROM {calls} AS c",  # noqa: S608 - our own names only
-        _RANKED: f"""SELECT l.*, row_number() OVER (PARTITION BY request_id, label
+        _LABELLED: f"SELECT {LABEL} AS label, given.* FROM {calls} AS given",  # noqa: S608 - our own names only
+        _RANKED: f"""SELECT named.*, row_number() OVER (PARTITION BY request_id, label
             ORDER BY coalesce(call_index, -1) DESC, coalesce(ts, CAST('1970-01-01' AS TIMESTAMP)) DESC)
             AS place
-            FROM {_LABELLED} AS l""",  # noqa: S608
+            FROM {_LABELLED} AS named""",  # noqa: S608
         _REQUESTS: f"""SELECT request_id, min(task_category) AS category, min(label) = max(label) AS alone
             FROM {_LABELLED} GROUP BY request_id""",  # noqa: S608
         _SIDES: f"SELECT request_id, label, {_OF_SIDE} FROM {_RANKED} GROUP BY request_id, label",  # noqa: S608
@@ -82,14 +85,15 @@ def _selects(calls: str) -> dict[str, str]:
             FROM {_SIDES} AS s JOIN {_STEPS} AS t ON t.strong_model = s.label
             JOIN {_REQUESTS} AS r ON r.request_id = s.request_id
             WHERE r.alone AND s.policy_kind = 'predictive'""",  # noqa: S608
-        _JUDGED: f"SELECT m.*, r.category, {_ESCALATED} AS escalated {_BOTH_SIDES.format(_MATCHED)}",
-        DECISIONS: f"""SELECT m.request_id, m.category AS task_category, m.fast_model, m.strong_model,
+        _JUDGED: f"SELECT matched.*, r.category, {_ESCALATED} AS escalated {_BOTH_SIDES.format(_MATCHED)}",
+        DECISIONS: f"""SELECT matched.request_id, matched.category AS task_category, matched.fast_model,
+            matched.strong_model,
             coalesce(f.policy_kind, s.policy_kind, 'cascade') AS policy_kind,
             {_CONFIDENCE.format("confidence")} AS confidence,
             {_CONFIDENCE.format("confidence_kind")} AS confidence_kind,
-            {_SIDE.format(alias="f", side="fast", served="m.escalated IS FALSE")},
-            {_SIDE.format(alias="s", side="strong", served="m.escalated")},
-            m.escalated,
+            {_SIDE.format(alias="f", side="fast", served="matched.escalated IS FALSE")},
+            {_SIDE.format(alias="s", side="strong", served="matched.escalated")},
+            matched.escalated,
             CASE WHEN s.sampling_probability IS NULL OR f.sampling_probability < s.sampling_probability
                 THEN f.sampling_probability ELSE s.sampling_probability END AS sampling_probability,
             {", ".join(f"coalesce(f.{name}, s.{name}) AS {name}" for name in _EITHER)}

@@ -193,6 +193,7 @@ def _added(
         )
 
     store.set_cells(dataset, [*kept, *timed], fill, arrivals=arrivals, anew=anew)
+    keeping.compact_later(store, dataset)
     return replace(report, read=total, rejected=rejected, reasons=why, notes=read.notes)
 
 

@@ -1,16 +1,22 @@
 """Cells into a dataset's table: what a source comes to is added, and what many have come to is merged."""
 
+from typing import TYPE_CHECKING
+
 import duckdb
 
 from analytics.collapse import units
-from analytics.collapse.parts import MERGED, PARTS, PartName
+from analytics.collapse.parts import MERGED, NOT_KEPT, PARTS, PartName
 from analytics.collapse.statements import selects
+from analytics.logs.storage import tables
 from analytics.logs.storage.quoting import quoted
 from analytics.logs.storage.tables import Kept
 from analytics.tuning.cells import BINNED, MOST_PROBABILITIES
 
-MOST_SOURCES = 8
-"""Beyond this many sources their cells are merged into those of one."""
+if TYPE_CHECKING:
+    from analytics.logs.store import Store
+
+MOST_SOURCES = 4
+"""Beyond this many sources their cells are merged into those of one, in the background."""
 _ALL = "all"
 
 # Users are counted by their sketch, since they come back in other sources.
@@ -40,14 +46,14 @@ def add(
     statements = selects(log=log, several_pairs=several_pairs)
     statements["log"] = _LOG.format(log=log, requests=int(requests))
     binned = _binned(cursor, log)
+    for name in NOT_KEPT:
+        del statements[name]
     for name, select in statements.items():
         text = select
         for placeholder, condition in binned.items():
             text = text.replace(placeholder, condition)
         _insert(cursor, _table(kept, name), source, name, text)
     _insert(cursor, kept.cells, source, units.PART, units.SELECT.format(log=log))
-    if len(_sources(cursor, kept.cells)) > MOST_SOURCES:
-        merge(cursor, kept)
 
 
 def clear(cursor: duckdb.DuckDBPyConnection, kept: Kept) -> None:
@@ -56,7 +62,22 @@ def clear(cursor: duckdb.DuckDBPyConnection, kept: Kept) -> None:
         cursor.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names only
 
 
-def merge(cursor: duckdb.DuckDBPyConnection, kept: Kept) -> None:
+def compact_later(store: "Store", dataset: str) -> None:
+    """Merge the cells of many sources while the caller goes on; few are left as they are."""
+
+    def compact(cursor: duckdb.DuckDBPyConnection) -> None:
+        kept = tables.kept_cells(cursor, dataset)
+        if kept is not None and _sources(cursor, kept) > MOST_SOURCES:
+            _merge(cursor, kept)
+
+    with store.cursor() as cursor:
+        kept = tables.kept_cells(cursor, dataset)
+        many = kept is not None and _sources(cursor, kept) > MOST_SOURCES
+    if many:
+        store.later(compact)
+
+
+def _merge(cursor: duckdb.DuckDBPyConnection, kept: Kept) -> None:
     """Let the cells of all sources be those of one: as many as there are, they take as long to read."""
     for table in kept:
         cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table}_merged AS SELECT * FROM {table} LIMIT 0")  # noqa: S608
@@ -88,9 +109,10 @@ def _insert(
     )
 
 
-def _sources(cursor: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    found = cursor.execute(f"SELECT DISTINCT file_id FROM {table}").fetchall()  # noqa: S608
-    return [row[0] for row in found]
+def _sources(cursor: duckdb.DuckDBPyConnection, kept: Kept) -> int:
+    """Each has one row on its size."""
+    ((count,),) = cursor.execute(f"SELECT count(*) FROM {kept.cells} WHERE part = 'log'").fetchall()  # noqa: S608
+    return int(count)
 
 
 def _binned(cursor: duckdb.DuckDBPyConnection, log: str) -> dict[str, str]:

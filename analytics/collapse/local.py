@@ -1,16 +1,18 @@
 """The cells of a log that DuckDB holds, and files of cells."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from analytics.collapse.log import part, sweep
-from analytics.collapse.parts import PARTS, POLARS, PartName
+from analytics.collapse import answers
+from analytics.collapse.log import arms_kept, part, sweep
+from analytics.collapse.parts import OF_ARMS, PARTS, POLARS, PartName
 from analytics.collapse.statements import selects
 from analytics.collapse.units import units
+from analytics.experiments.outcomes import SERVED_CALLS
 from analytics.logs.schema import CELL_LAYOUT
 from analytics.logs.storage import tables
 from analytics.logs.store import Store
@@ -26,7 +28,11 @@ def collapsed(store: Store, dataset: str) -> pl.DataFrame:
     with store.cursor() as cursor:
         kept = tables.kept_cells(cursor, dataset)
         if kept is not None:
-            return stacked({name: _kept(cursor, kept, name) for name in PARTS})
+            lacking = _lacking(cursor, kept)
+            parts = {name: _kept(cursor, kept, name) for name in PARTS if name not in lacking}
+            if lacking and store.reachable(dataset):
+                parts |= _of_rows(cursor, dataset, lacking)
+            return stacked(parts)
     pairs = {(pair.fast_model, pair.strong_model) for pair in store.ladder(dataset).pairs}
     places = Counter(model for pair in pairs for model in set(pair))
     with store.cursor() as cursor:
@@ -36,14 +42,32 @@ def collapsed(store: Store, dataset: str) -> pl.DataFrame:
         found = selects(
             log=tables.DECISIONS,
             calls=tiers.LOGGED.format(calls=tables.CALLS) if logged == (True,) else None,
+            served=SERVED_CALLS.format(calls=tables.CALLS, log=tables.DECISIONS)
+            if logged == (True,)
+            else None,
             several_pairs=any(count > 1 for count in places.values()),
         )
-        parts: dict[PartName, pl.DataFrame] = {"sweep": cells(cursor, decisions)}
+        parts = {"sweep": cells(cursor, decisions)}
         for name, text in found.items():
             if name != "sweep":
                 given = {key: value for key, value in named.items() if f"${key}" in text}
                 parts[name] = cursor.sql(text, params=given).pl()
     return stacked(parts)
+
+
+def _lacking(cursor: duckdb.DuckDBPyConnection, kept: tables.Kept) -> set[PartName]:
+    """Parts that these cells do not have: ``NOT_KEPT``, and those that an earlier version did not write."""
+    lacking: set[PartName] = set() if arms_kept(cursor, kept) else set(OF_ARMS)
+    return lacking if answers.complete(cursor, kept) else lacking | {"confidence_days"}
+
+
+def _of_rows(
+    cursor: duckdb.DuckDBPyConnection, dataset: str, names: Iterable[PartName]
+) -> dict[PartName, pl.DataFrame]:
+    """Parts of a log with one row per request."""
+    given = {"decisions": tables.of(cursor, dataset, "decisions")}
+    found = selects(log=tables.DECISIONS)
+    return {name: cursor.sql(found[name], params=given).pl() for name in names}
 
 
 def _kept(cursor: duckdb.DuckDBPyConnection, kept: tables.Kept, name: PartName) -> pl.DataFrame:

@@ -21,6 +21,11 @@ _HISTOGRAMS = f"""
         SELECT {_NAMES}, step, bin, sum(n)::BIGINT AS n, sum(weight) AS weight
         FROM {tables.HISTOGRAMS} GROUP BY ALL)
     GROUP BY ALL"""  # noqa: S608 - our own names only
+# A source with any row has a size in it, also where no request has an arm.
+_WITHOUT_ARMS = f"""
+    SELECT count(*) FROM (
+        SELECT file_id FROM {tables.CELLS} WHERE part IN ('log', 'arm_sizes') GROUP BY file_id
+        HAVING count_if(part = 'log' AND n > 0) > 0 AND count_if(part = 'arm_sizes') = 0)"""  # noqa: S608
 _PAIR = ["task_category", "fast_model", "strong_model"]
 
 
@@ -46,6 +51,12 @@ def part(cursor: duckdb.DuckDBPyConnection, kept: Kept, name: PartName) -> pl.Da
         params={"cells": kept.cells, "part": name},
     ).pl()
     return frame.with_columns(pl.col(key).cast(_NARROW[key]) for key in found.keys if key in _NARROW)
+
+
+def arms_kept(cursor: duckdb.DuckDBPyConnection, kept: Kept) -> bool:
+    """Whether all sources of a dataset's cells have the parts ``OF_ARMS``."""
+    ((lacking,),) = cursor.execute(_WITHOUT_ARMS, {"cells": kept.cells}).fetchall()
+    return not lacking
 
 
 def _histograms(cursor: duckdb.DuckDBPyConnection, kept: Kept) -> pl.DataFrame:

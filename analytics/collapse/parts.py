@@ -14,7 +14,10 @@ import polars as pl
 from analytics.logs.schema import CELLS
 from analytics.tuning.cells import KEYS, SUMS
 
-PartName = Literal["sweep", "latency", "calls", "call_latency", "day_latency", "thresholds", "dearest", "log"]
+PartName = Literal[
+    "sweep", "latency", "calls", "call_latency", "day_latency", "thresholds", "dearest", "log",
+    "confidence_days", "arms", "arm_sizes", "arm_days", "arm_pairs", "arm_units",
+]  # fmt: skip
 
 _CALL_SUMS = (
     "graded", "correct_sum", "correct_sq", "cost_n", "cost_sum", "cost_sq", "both_n", "both_cost_sum",
@@ -60,7 +63,46 @@ PARTS: dict[PartName, Part] = {
         ("n", "requests", "units", "unit_rows", "largest_unit", "first_ts", "last_ts"),
         "size and period",
     ),
+    "confidence_days": Part(
+        (*_PAIR, "policy_kind", "arm", "day", "step"),
+        (
+            "n",
+            "confidence_sum",
+            "confidence_low",
+            "confidence_high",
+            "correct_sum",
+            "correct_sq",
+            "residual_sq",
+            "residual_fourth",
+        ),
+        "graded fast answers by day and confidence in steps of 1/128",
+    ),
+    "arms": Part(
+        ("experiment", "arm", "task_category", "route", "moment"),
+        ("total",),
+        "moments of each arm, over requests and over users",
+    ),
+    "arm_sizes": Part(
+        ("experiment", "arm"), ("n", "requests", "units", "first_ts", "last_ts"), "size of each arm"
+    ),
+    "arm_days": Part(("experiment", "arm", "day"), ("n", "first_ts", "last_ts"), "the same by day"),
+    "arm_pairs": Part(
+        ("experiment", "arm", "fast_model", "strong_model"),
+        ("n", "units", "first_ts", "last_ts"),
+        "the same by pair of models",
+    ),
+    "arm_units": Part(
+        ("experiment", "arm", "unit_arms", "unit_requests"),
+        ("units",),
+        "users by their requests and the number of their arms",
+    ),
 }
+
+OF_ARMS: tuple[PartName, ...] = ("arms", "arm_sizes", "arm_days", "arm_pairs", "arm_units")
+NOT_KEPT: tuple[PartName, ...] = ("confidence_days", *OF_ARMS)
+"""Parts of which a dataset whose rows are in reach keeps none: pages read its rows, and an export makes them.
+
+Those of arms could not be kept by addition either, since users come back in later files."""
 
 TYPES: dict[str, str] = {column.name: column.sql_type for column in CELLS if column.mappable}
 """Column -> type in DuckDB, in the order of the file."""
@@ -76,7 +118,7 @@ POLARS: dict[str, Any] = {
 
 MERGED: Mapping[str, str] = {
     **{value: "sum" for part in PARTS.values() for value in part.values},
-    "first_ts": "min",
-    **dict.fromkeys(("last_ts", "dearest", "largest_unit"), "max"),
+    **dict.fromkeys(("first_ts", "confidence_low"), "min"),
+    **dict.fromkeys(("last_ts", "dearest", "largest_unit", "confidence_high"), "max"),
 }
 """Value -> how it merges. Units add up only where no two sources share one."""

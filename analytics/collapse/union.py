@@ -1,5 +1,7 @@
 """The whole cells file as one statement that any of the dialects runs where the log lives."""
 
+from typing import cast
+
 import sqlglot
 from sqlglot import exp
 
@@ -8,10 +10,12 @@ from analytics.collapse.dialects import TEXT
 from analytics.collapse.parts import PARTS, TYPES, PartName
 from analytics.collapse.source import Source
 from analytics.collapse.statements import selects
+from analytics.experiments.outcomes import SERVED, SERVED_CALLS
 from analytics.logs.schema import CELL_LAYOUT
 from analytics.tuning.cells import BINNED, MOST_PROBABILITIES
 
 _CLEAN, _SPREAD, _LOG, _FLOORED = "tiertune_clean", "tiertune_spread", "tiertune_log", "tiertune_floored"
+_SERVED = "tiertune_served"
 
 
 def statement(
@@ -36,16 +40,18 @@ def statement(
         source.TYPED: source.typed(given),
         _CLEAN: source.clean(given.form, relation=source.TYPED),
     }
-    decisions, calls = _CLEAN, None
+    decisions, calls, served = _CLEAN, None, SERVED.format(log=_LOG)
     if given.form == "calls":
         relations |= called.relations(_CLEAN, ladder or [])
         decisions, calls = called.DECISIONS, called.LOGGED.format(calls=_CLEAN)
+        served = SERVED_CALLS.format(calls=_CLEAN, log=_LOG)
     binned = [name for name in BINNED if given.given(name)]
     log = _log(decisions, binned)
-    relations |= log
+    relations |= log | {_SERVED: cast("exp.Query", sqlglot.parse_one(served, read="duckdb"))}
     if steps is not None:
         relations[_FLOORED] = _floored(log[_LOG], steps)
-    found = selects(log=_LOG, calls=calls, several_pairs=several_pairs)
+    told = f"SELECT * FROM {_SERVED}"  # noqa: S608 - our own name
+    found = selects(log=_LOG, calls=calls, served=told, several_pairs=several_pairs)
     if steps is not None:
         found["sweep"] = selects(log=_FLOORED)["sweep"]
     parts = [_part(name, _decided(text, binned)) for name, text in found.items()]

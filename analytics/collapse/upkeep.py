@@ -26,6 +26,7 @@ def kept_up(store: "Store", dataset: str, *, anew: bool = True) -> None:
     due = store.cells_due(dataset)
     if due is not None and (anew or not due.anew):
         store.keep_cells(dataset, lambda cursor, kept, due: _filled(cursor, dataset, kept, due))
+        keeping.compact_later(store, dataset)
 
 
 def _filled(cursor: duckdb.DuckDBPyConnection, dataset: str, kept: Kept, due: Due) -> None:

@@ -1,7 +1,7 @@
 """Who was assigned to which arm: requests or users, how many, and how many to several arms at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ import polars as pl
 
 from analytics.errors import InsufficientDataError, NotIdentifiedError
 from analytics.experiments import outcomes
+from analytics.experiments.from_cells import Sums
 from analytics.experiments.outcomes import Scope, Unit
 
 if TYPE_CHECKING:
@@ -63,46 +64,61 @@ class Assignment:
         return "requests" if self.unit == "request" else "users"
 
 
-def assignment(store: "Store", scope: Scope) -> Assignment:
+def assignment(store: "Store", scope: Scope, *, sums: Sums | None = None) -> Assignment:
     """How an experiment's requests were assigned.
 
     Users with several requests of which most are in several arms were not assigned as users: their requests
     were. Otherwise the few in several arms are left out of every comparison.
 
+    Args:
+        store: The open store.
+        scope: The experiment.
+        sums: What cells say of it, where rows cannot be reached.
+
     Raises:
         NotIdentifiedError: The log has no such experiment, or one arm only.
         InsufficientDataError: No request of it is left within the dates and categories.
     """
+    if sums is not None:
+        return _of_sums(store, scope, sums)
     with outcomes.requests(store, scope) as (cursor, sql, values):
         arms = cursor.sql(_REQUESTS.format(sql=sql), params=values).pl()
-        if arms.is_empty():
-            raise _nothing(store, scope)
-        if arms.height == 1:
-            raise NotIdentifiedError(
-                f"An experiment compares two arms; this one has a single arm, {arms['arm'][0]}. "
-                "Log the arm of every request, the control's too."
-            )
-        if (arms["rows"] > arms["requests"]).any():
-            raise NotIdentifiedError(
-                "Some requests stand in several model pairs, so that what they cost cannot be told. "
-                "Choose one pair."
-            )
+        _require_arms(store, scope, arms)
         sizes = cursor.sql(_UNITS.format(sql=sql), params=values).pl()
         rows = dict(arms.select("arm", "rows").iter_rows())
         found = _assigned(sizes, rows)
         left_out = pl.DataFrame(schema={"unit": pl.String})
         if found.shared:
             left_out = cursor.sql(_SHARED.format(sql=sql), params=values).pl()
-    return Assignment(
-        found.unit,
-        found.assigned,
-        rows,
-        found.shared,
-        found.shared_requests,
-        left_out,
-        arms["first"].min(),
-        arms["last"].max(),
+    first, last = arms.select(pl.col("first").min(), pl.col("last").max()).row(0)
+    return replace(found, left_out=left_out, first=first, last=last)
+
+
+def _of_sums(store: "Store", scope: Scope, sums: Sums) -> Assignment:
+    """The same from cells; who is left out is not known there, and left out of their moments already."""
+    arms = sums.sizes.sort("arm").rename({"n": "rows", "first_ts": "first", "last_ts": "last"})
+    _require_arms(store, scope, arms)
+    sizes = sums.units.select(
+        pl.col("unit_arms").alias("arms"), pl.col("unit_requests").alias("rows"), "arm", "units"
     )
+    found = _assigned(sizes, dict(arms.select("arm", "rows").iter_rows()))
+    first, last = arms.select(pl.col("first").min(), pl.col("last").max()).row(0)
+    return replace(found, first=first, last=last)
+
+
+def _require_arms(store: "Store", scope: Scope, arms: pl.DataFrame) -> None:
+    if arms.is_empty():
+        raise _nothing(store, scope)
+    if arms.height == 1:
+        raise NotIdentifiedError(
+            f"An experiment compares two arms; this one has a single arm, {arms['arm'][0]}. "
+            "Log the arm of every request, the control's too."
+        )
+    if (arms["rows"] > arms["requests"]).any():
+        raise NotIdentifiedError(
+            "Some requests stand in several model pairs, so that what they cost cannot be told. "
+            "Choose one pair."
+        )
 
 
 def _assigned(sizes: pl.DataFrame, rows: Mapping[str, int]) -> Assignment:

@@ -1,5 +1,6 @@
 """What changed while an experiment ran: its arms' periods, its models and their prices."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -51,10 +52,18 @@ _PERIODS = """
     FROM r JOIN spans USING (arm), common GROUP BY ALL ORDER BY spans.first, r.arm"""
 
 
-def periods(store: "Store", scope: Scope) -> list[Finding]:
-    """Arms that did not run at the same time, so that everything else that changed counts as effect."""
+Period = tuple[str, datetime, datetime, float]
+"""An arm, its first and last time, and the share of its requests in the period that all arms share."""
+
+
+def period_rows(store: "Store", scope: Scope) -> list[Period]:
+    """When each arm ran."""
     with outcomes.requests(store, scope) as (cursor, sql, values):
-        rows = cursor.execute(_PERIODS.format(sql=sql), values).fetchall()
+        return cursor.execute(_PERIODS.format(sql=sql), values).fetchall()
+
+
+def periods(rows: Sequence[Period]) -> list[Finding]:
+    """Arms that did not run at the same time, so that everything else that changed counts as effect."""
     if len(rows) < 2 or min(shared for *_, shared in rows) >= LEAST_SHARED:  # noqa: PLR2004 - nothing to compare
         return []
     ran = "; ".join(f"{arm} from {_day(first)} to {_day(last)}" for arm, first, last, _ in rows)
@@ -71,19 +80,27 @@ _MODELS = """
     FROM ({sql}) WHERE within AND fast_model IS NOT NULL GROUP BY ALL"""
 
 
-def models(store: "Store", scope: Scope) -> list[Finding]:
+def model_rows(store: "Store", scope: Scope) -> pl.DataFrame:
+    """Pairs of models by arm: arm, fast_model, strong_model, n, units, first, last."""
+    with outcomes.requests(store, scope) as (cursor, sql, values):
+        rows: pl.DataFrame = cursor.sql(_MODELS.format(sql=sql), params=values).pl()
+    return rows
+
+
+def models(found: pl.DataFrame) -> list[Finding]:
     """Pairs of models that one arm alone has, and pairs that come or go in the middle.
 
     Pairs so rare that chance keeps them out of an arm, or of a part of the time, are passed over.
+
+    Args:
+        found: Of ``model_rows``.
     """
-    with outcomes.requests(store, scope) as (cursor, sql, values):
-        found = cursor.sql(_MODELS.format(sql=sql), params=values).pl()
     if found.is_empty():
         return []
     label = pl.format("{} > {}", "fast_model", "strong_model")
     found = found.with_columns(label.alias("pair"))
     findings = []
-    whole = found["n"].sum()
+    whole = int(found["n"].sum())
     shares = {arm: n / whole for arm, n in found.group_by("arm").agg(pl.col("n").sum()).iter_rows()}
     by_pair = (
         found.group_by("pair")

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from analytics.errors import NotIdentifiedError
-from analytics.estimate import LEVEL
+from analytics.estimate import LEVEL, undefined
 from analytics.experiments import latencies, outcomes
 from analytics.experiments.assignment import Assignment, assignment
 from analytics.experiments.effects import LEAST_UNITS, Effect, Metric, effect
+from analytics.experiments.from_cells import Sums, sums
 from analytics.experiments.heterogeneity import Heterogeneity, heterogeneity, shrunk
 from analytics.experiments.latencies import Counted, Ranks, arm_quantile, quantile_effect, ranks
 from analytics.experiments.moments import Moments
@@ -18,7 +19,7 @@ from analytics.experiments.proportions import probability_above, probability_bet
 from analytics.experiments.routes import METRICS as ROUTED
 from analytics.experiments.routes import RouteStudy, diluted, route_study
 from analytics.experiments.validity import Validity, validity
-from analytics.measure.multiplicity import holm
+from analytics.measure.multiplicity import false_discovery, holm
 
 if TYPE_CHECKING:
     from analytics.logs.store import Store
@@ -31,6 +32,7 @@ METRICS: tuple[Metric, ...] = (
     "latency_s",
     "latency_p95_s",
 )
+_NEEDS_REQUESTS = "it needs single requests, and only sums of this log are here"
 CONTROLS = ("control", "baseline", "off", "default", "current", "a", "0", "old")
 """Names that mean the arm that stays as it was."""
 
@@ -46,6 +48,7 @@ class Reading:
         latencies: The same, of the latencies.
         validity: What speaks against reading it.
         control: The arm that stays as it was, by its name, else the first.
+        sums: What cells say of it, where rows cannot be reached: it is then read from these alone.
     """
 
     scope: Scope
@@ -54,6 +57,7 @@ class Reading:
     latencies: dict[tuple[str | None, str], Counted]
     validity: Validity
     control: str
+    sums: Sums | None = None
 
     @property
     def arms(self) -> list[str]:
@@ -79,17 +83,22 @@ def reading(store: "Store", scope: Scope, *, split: Mapping[str, float] | None =
         InsufficientDataError: Nothing of it is left within the dates and categories.
         ValueError: The split does not fit the arms.
     """
-    assigned = assignment(store, scope)
-    moments = outcomes.arm_moments(
-        store, scope, unit=assigned.unit, units=assigned.units, left_out=assigned.left_out
-    )
+    told = sums(store, scope)
+    assigned = assignment(store, scope, sums=told)
+    if told is not None:
+        moments = told.arm_moments(assigned.unit)
+    else:
+        moments = outcomes.arm_moments(
+            store, scope, unit=assigned.unit, units=assigned.units, left_out=assigned.left_out
+        )
     return Reading(
         scope,
         assigned,
         moments,
-        latencies.counted(store, scope, assigned),
-        validity(store, scope, assigned, moments, split=split),
+        latencies.counted(store, scope, assigned) if told is None else {},
+        validity(store, scope, assigned, moments, split=split, sums=told),
         control_of(list(assigned.assigned)),
+        told,
     )
 
 
@@ -174,7 +183,9 @@ def comparison(
     asked: tuple[Metric, ...] = METRICS if value_usd is None else (*METRICS, "net_usd")
     worth = value_usd or 0.0
     study, why = None, ""
-    if routes:
+    if found.sums is not None:
+        why = "Only sums of this log are here, so all requests are compared."
+    elif routes:
         study, why = route_study(
             store, found.scope, found.assigned, found.moments, control=control, treatment=treatment
         )
@@ -207,7 +218,7 @@ def comparison(
         by_category,
         {metric: _by_name(values, holm([*values.values()])) for metric, values in p_values.items()},
         {
-            metric: _by_name(values, _false_discovery([*values.values()]))
+            metric: _by_name(values, false_discovery([*values.values()]))
             for metric, values in p_values.items()
         },
         spread,
@@ -217,7 +228,9 @@ def comparison(
         None if counted[0] is None or counted[1] is None else ranks(counted[1], counted[0]),
         study,
         why,
-        adjusted(store, found.scope, found.assigned, control=control, treatment=treatment, level=level),
+        {}
+        if found.sums is not None
+        else adjusted(store, found.scope, found.assigned, control=control, treatment=treatment, level=level),
         found.assigned.unit == "unit" and min(found.assigned.assigned[arm] for arm in arms) < LEAST_UNITS,
     )
 
@@ -234,6 +247,10 @@ def _effects(
     control, treatment = (found.moments[category, arm] for arm in arms)
     effects: dict[Metric, Effect] = {}
     for metric in asked:
+        if metric == "latency_p95_s" and found.sums is not None:
+            nothing = undefined(_NEEDS_REQUESTS, level=level)
+            effects[metric] = Effect(metric, nothing, nothing, nothing, nothing, None, None, _NEEDS_REQUESTS)
+            continue
         if metric == "latency_p95_s":
             before, after = (found.latencies.get((category, arm)) for arm in arms)
             if before is None or after is None:
@@ -286,17 +303,6 @@ def _diluted(
 
 def _by_name(values: Mapping[str, float | None], p: Sequence[float | None]) -> dict[str, float | None]:
     return dict(zip(values, p, strict=True))
-
-
-def _false_discovery(p_values: Sequence[float | None]) -> list[float | None]:
-    """Benjamini-Hochberg values; what could not be tested does not count."""
-    from scipy.stats import false_discovery_control  # noqa: PLC0415 - off the page path
-
-    asked = [p for p in p_values if p is not None]
-    if not asked:
-        return [None] * len(p_values)
-    found = iter(float(value) for value in false_discovery_control(asked))
-    return [None if p is None else next(found) for p in p_values]
 
 
 def _told(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import duckdb
 import polars as pl
 
+from analytics.experiments import from_cells
 from analytics.experiments.moments import FEATURES, KNOWN, PRODUCTS, Moments
 from analytics.logs.storage import tables
 
@@ -31,25 +32,27 @@ BUCKETS = 1_024
 
 _SEEN = {side: f"coalesce({side}_correct, {side}_cost_usd, {side}_latency_s)" for side in ("fast", "strong")}
 _TAKEN = f"""coalesce(escalated,
-    CASE WHEN {_SEEN["fast"]} IS NULL = ({_SEEN["strong"]} IS NULL) THEN NULL
-        ELSE {_SEEN["fast"]} IS NULL END)"""
+    CASE WHEN {_SEEN["fast"]} IS NULL AND {_SEEN["strong"]} IS NOT NULL THEN true
+        WHEN {_SEEN["fast"]} IS NOT NULL AND {_SEEN["strong"]} IS NULL THEN false END)"""
 _FIRST = "coalesce(policy_kind, 'cascade') = 'cascade'"
 
 
 def _spent(fast: str, strong: str, router: str) -> str:
-    return f"""CASE taken WHEN true THEN {strong} + CASE WHEN {_FIRST} THEN {fast} ELSE 0 END
-        WHEN false THEN {fast} END + coalesce({router}, 0)"""
+    return f"""CASE WHEN taken THEN {strong} + CASE WHEN {_FIRST} THEN {fast} ELSE 0 END
+        WHEN NOT taken THEN {fast} END + coalesce({router}, 0)"""
 
 
-_DECISIONS = f"""
+SERVED = f"""
     SELECT request_id, coalesce(unit_id, request_id) AS unit, experiment, arm, ts, task_category, taken,
         fast_model, strong_model, confidence, threshold, propensity, policy_kind,
         strong_cost_usd AS strong_cost, fast_correct, strong_correct,
-        CASE taken WHEN true THEN strong_correct WHEN false THEN fast_correct END AS correct,
+        CASE WHEN taken THEN strong_correct WHEN NOT taken THEN fast_correct END AS correct,
         {_spent("fast_cost_usd", "strong_cost_usd", "router_cost_usd")} AS cost,
         {_spent("fast_latency_s", "strong_latency_s", "router_latency_s")} AS latency
-    FROM (SELECT *, {_TAKEN} AS taken FROM {tables.DECISIONS})
-    WHERE ($fast IS NULL OR fast_model = $fast) AND ($strong IS NULL OR strong_model = $strong)"""  # noqa: S608
+    FROM (SELECT *, {_TAKEN} AS taken FROM {{log}}) AS told"""  # noqa: S608 - our own names only
+"""One row per request of ``{log}``, with the columns of ``decisions``, as every engine can read it."""
+_DECISIONS = f"""{SERVED.format(log=tables.DECISIONS)}
+    WHERE ($fast IS NULL OR fast_model = $fast) AND ($strong IS NULL OR strong_model = $strong)"""
 
 # A failed call that was served is a wrong answer, not a missing one; the last served call is the answer.
 _GRADE = "coalesce(correct, CASE WHEN status IN ('error', 'timeout') THEN 0 END)"
@@ -57,9 +60,8 @@ _CALLS = f"""
     SELECT called.*, taken, fast_model, strong_model, d.confidence, d.threshold, d.propensity, d.policy_kind,
         d.strong_cost_usd AS strong_cost, fast_correct, strong_correct
     FROM (
-        SELECT request_id, any_value(coalesce(unit_id, request_id)) AS unit,
-            any_value(experiment) AS experiment, any_value(arm) AS arm, min(ts) AS ts,
-            any_value(task_category) AS task_category,
+        SELECT request_id, min(coalesce(unit_id, request_id)) AS unit, min(experiment) AS experiment,
+            min(arm) AS arm, min(ts) AS ts, min(task_category) AS task_category,
             last({_GRADE} ORDER BY call_index, ts) FILTER (coalesce(served, true)) AS correct,
             CASE WHEN count(cost_usd) = count(*)
                 THEN sum(cost_usd) + coalesce(max(router_cost_usd), 0) END AS cost,
@@ -69,6 +71,27 @@ _CALLS = f"""
     LEFT JOIN (
         SELECT *, {_TAKEN} AS taken FROM {tables.DECISIONS}) AS d USING (request_id)
     WHERE ($fast IS NULL OR fast_model = $fast) AND ($strong IS NULL OR strong_model = $strong)"""  # noqa: S608
+# The last served call has the first place; one without a number or time comes last, as in the row above.
+_LATE = "CASE WHEN {0} IS NULL THEN 1 ELSE 0 END DESC, {0} DESC"
+SERVED_CALLS = f"""
+    SELECT called.request_id, unit, experiment, arm, ts, task_category, taken, fast_model, strong_model,
+        correct, cost, latency
+    FROM (
+        SELECT request_id, min(coalesce(unit_id, request_id)) AS unit, min(experiment) AS experiment,
+            min(arm) AS arm, min(ts) AS ts, min(task_category) AS task_category,
+            max(CASE WHEN place = 1 AND coalesce(served, true) THEN {_GRADE} END) AS correct,
+            CASE WHEN count(cost_usd) = count(*)
+                THEN sum(cost_usd) + coalesce(max(router_cost_usd), 0) END AS cost,
+            CASE WHEN count(latency_s) = count(*)
+                THEN sum(latency_s) + coalesce(max(router_latency_s), 0) END AS latency
+        FROM (
+            SELECT *, row_number() OVER (PARTITION BY request_id, coalesce(served, true)
+                ORDER BY {_LATE.format("call_index")}, {_LATE.format("ts")}) AS place
+            FROM {{calls}} WHERE NOT coalesce(shadow, false)) AS placed GROUP BY request_id) AS called
+    LEFT JOIN (
+        SELECT request_id, {_TAKEN} AS taken, fast_model, strong_model FROM {{log}}) AS paired
+        ON paired.request_id = called.request_id"""  # noqa: S608 - our own names only
+"""The same of a log with one row per call, ``{calls}``, and the decisions that its calls make, ``{log}``."""
 _FORMS = {"decisions": _DECISIONS, "calls": _CALLS}
 
 _WINDOW = "($since IS NULL OR ts >= $since) AND ($until IS NULL OR ts < $until)"
@@ -138,17 +161,17 @@ def requests(store: "Store", scope: Scope) -> Iterator[tuple[duckdb.DuckDBPyConn
 
 VALUES = {
     "n": "1",
-    "k": "(correct IS NOT NULL)::INT",
+    "k": "CASE WHEN correct IS NOT NULL THEN 1 ELSE 0 END",
     "y": "coalesce(correct, 0)",
-    "part": "coalesce(correct > 0 AND correct < 1, false)::INT",
-    "cn": "(cost IS NOT NULL)::INT",
+    "part": "CASE WHEN correct > 0 AND correct < 1 THEN 1 ELSE 0 END",
+    "cn": "CASE WHEN cost IS NOT NULL THEN 1 ELSE 0 END",
     "c": "coalesce(cost, 0)",
-    "bn": "(cost IS NOT NULL AND correct IS NOT NULL)::INT",
+    "bn": "CASE WHEN cost IS NOT NULL AND correct IS NOT NULL THEN 1 ELSE 0 END",
     "bg": "CASE WHEN cost IS NOT NULL THEN coalesce(correct, 0) ELSE 0 END",
     "bc": "CASE WHEN correct IS NOT NULL THEN coalesce(cost, 0) ELSE 0 END",
-    "en": "(taken IS NOT NULL)::INT",
-    "e": "coalesce(taken, false)::INT",
-    "ln": "(latency IS NOT NULL)::INT",
+    "en": "CASE WHEN taken IS NOT NULL THEN 1 ELSE 0 END",
+    "e": "CASE WHEN taken THEN 1 ELSE 0 END",
+    "ln": "CASE WHEN latency IS NOT NULL THEN 1 ELSE 0 END",
     "l": "coalesce(latency, 0)",
 }
 BETWEEN = """EXISTS (SELECT 1 FROM between_routes AS b
@@ -270,6 +293,9 @@ def arms(store: "Store", dataset: str) -> pl.DataFrame:
         the latest experiment first, arms in order of their names.
     """
     with store.cursor() as cursor:
+        told = from_cells.arms(cursor, dataset)
+        if told is not None:
+            return told
         found = cursor.execute("SELECT form FROM datasets WHERE name = ?", [dataset]).fetchone()
         form: Literal["calls", "decisions"] = "calls" if found == ("calls",) else "decisions"
         source = tables.CALLS if form == "calls" else tables.DECISIONS

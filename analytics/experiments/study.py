@@ -142,6 +142,8 @@ def _running(store: "Store", found: Reading) -> bool:
     last = found.assigned.last
     if last is None:
         return False
+    if found.sums is not None:
+        return found.sums.last is not None and found.sums.last - last < timedelta(days=1)
     with outcomes.requests(store, found.scope) as (cursor, sql, values):
         ended = cursor.sql(f"SELECT max(ts) FROM ({sql})", params=values).fetchall()[0][0]  # noqa: S608
     return bool(ended - last < timedelta(days=1))
@@ -157,6 +159,8 @@ def _followed(
     value_usd: float | None,
 ) -> dict[Metric, Looks]:
     followed: dict[Metric, Looks] = {}
+    if found.sums is not None:
+        return followed
     for metric in WATCHED:
         if metric == "net_usd" and value_usd is None:
             continue

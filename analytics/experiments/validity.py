@@ -13,8 +13,17 @@ import polars as pl
 
 from analytics.experiments import outcomes
 from analytics.experiments.assignment import Assignment
-from analytics.experiments.changes import LEAST_GAP, Finding, models, periods, prices
+from analytics.experiments.changes import (
+    LEAST_GAP,
+    Finding,
+    model_rows,
+    models,
+    period_rows,
+    periods,
+    prices,
+)
 from analytics.experiments.effects import ratio_error
+from analytics.experiments.from_cells import Sums
 from analytics.experiments.moments import Moments
 from analytics.experiments.outcomes import BUCKETS, MOST_UNITS, Scope
 from analytics.measure.multiplicity import holm
@@ -26,6 +35,13 @@ SRM_LIMIT = 0.0005
 """P-value of the sample ratio below which nothing is read from the arms."""
 LIMIT = 0.001
 """Adjusted p-value below which a difference between arms that should not be there is said."""
+_SUMS_ONLY = Finding(
+    "sums",
+    "Only sums of this log are here",
+    "All requests are compared, also where arms differ in thresholds only. The slow end of latencies, "
+    "effects over time and intervals that hold at every look, adjusting for what users did before, and "
+    "changes of prices need the log.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,7 @@ def validity(
     moments: Mapping[tuple[str | None, str], Moments],
     *,
     split: Mapping[str, float] | None = None,
+    sums: Sums | None = None,
 ) -> Validity:
     """What speaks against reading an experiment.
 
@@ -64,15 +81,16 @@ def validity(
         assigned: How its requests were assigned.
         moments: Of every arm, by category and in all.
         split: Planned share of each arm, positive, in any scale; None for equal shares.
+        sums: What cells say of the experiment, where rows cannot be reached.
     """
     planned = shares(list(assigned.assigned), split)
     p_value, findings = _ratio(assigned, planned)
     findings += _shared(assigned)
-    findings += _mix(store, scope, assigned)
+    findings += _mix(*(_mix_sums(store, scope, assigned) if sums is None else sums.mix(assigned.unit)))
     findings += _grades(moments)
-    findings += periods(store, scope)
-    findings += models(store, scope)
-    findings += prices(store, scope)
+    findings += periods(period_rows(store, scope) if sums is None else sums.periods())
+    findings += models(model_rows(store, scope) if sums is None else sums.models())
+    findings += prices(store, scope) if sums is None else [_SUMS_ONLY]
     return Validity(p_value, planned, tuple(sorted(findings, key=lambda item: not item.blocks)))
 
 
@@ -142,8 +160,8 @@ _SIZES = """
     GROUP BY arm"""
 
 
-def _mix(store: "Store", scope: Scope, assigned: Assignment) -> list[Finding]:
-    """Categories that are a larger part of one arm than of another; they are known before any arm acts."""
+def _mix_sums(store: "Store", scope: Scope, assigned: Assignment) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Requests of categories by arm, and sizes of arms, with their sums of squares over what was assigned."""
     cluster = "unit"
     if assigned.unit == "request":
         cluster = "request_id"
@@ -162,6 +180,11 @@ def _mix(store: "Store", scope: Scope, assigned: Assignment) -> list[Finding]:
         else:
             counts = cursor.sql(_MIX.format(cluster=cluster, sql=sql), params=values).pl()
             sizes = cursor.sql(_SIZES.format(cluster=cluster, sql=sql), params=values).pl()
+    return counts, sizes
+
+
+def _mix(counts: pl.DataFrame, sizes: pl.DataFrame) -> list[Finding]:
+    """Categories that are a larger part of one arm than of another; they are known before any arm acts."""
     whole = counts.group_by("arm").agg(pl.col("n").sum().alias("whole"))
     table = counts.join(whole, on="arm").join(sizes, on="arm")
     share = pl.col("n") / pl.col("whole")

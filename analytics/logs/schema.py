@@ -165,10 +165,17 @@ GRADES: tuple[Column, ...] = (
     Column("attributes", "VARCHAR", "anything else, as JSON text"),
 )
 
+_SINCE_FIRST: dict[str, tuple[str, ...]] = {
+    "DOUBLE": (
+        "confidence_sum", "confidence_low", "confidence_high", "residual_sq", "residual_fourth", "total",
+    ),
+    "VARCHAR": ("moment",),
+    "BIGINT": ("unit_arms", "unit_requests"),
+}  # fmt: skip
 _CELL_TYPES: dict[str, tuple[str, ...]] = {
     "VARCHAR": (
         "part", "task_category", "fast_model", "strong_model", "policy_kind", "confidence_kind", "experiment",
-        "arm", "model", "route",
+        "arm", "model", "route", *_SINCE_FIRST["VARCHAR"],
     ),
     "DOUBLE": (
         "confidence", "propensity", "sampling_probability", "grade_probability", "threshold", "weight",
@@ -180,14 +187,14 @@ _CELL_TYPES: dict[str, tuple[str, ...]] = {
         ), "correct_x", "fast_correct_x_cost", "strong_correct_x_cost", "strong_correct_x_fast_cost",
         "cost_x", "latency_x", "router_cost_sum", "router_latency_sum", "gain_sum", "gain_cost_sum",
         "gain_latency_sum", "correct_sum", "correct_sq", "cost_sum", "cost_sq", "both_cost_sum",
-        "both_cost_sq", "both_correct_sum", "both_correct_sq", "cost_x_correct",
+        "both_cost_sq", "both_correct_sum", "both_correct_sq", "cost_x_correct", *_SINCE_FIRST["DOUBLE"],
     ),
     "BOOLEAN": ("fast_graded", "strong_graded", "fast_cost_known", "strong_cost_known", "escalated"),
     "BIGINT": (
         "tiertune_cells", "fold", "step", "bin", "n", "fast_latency_n", "strong_latency_n", "gain_n",
         "rounded_fast", "rounded_strong", "rounded_both", "graded", "cost_n", "both_n", "latency_n",
         "input_tokens", "output_tokens", "known_n", "agree_n", "requests", "units", "unit_rows",
-        "largest_unit",
+        "largest_unit", *_SINCE_FIRST["BIGINT"],
     ),
     "DATE": ("day",),
     "TIMESTAMP": ("first_ts", "last_ts"),
@@ -196,7 +203,10 @@ CELL_LAYOUT = 1
 """Value of ``tiertune_cells``, by which a cells file is recognised."""
 CELL_PARTS = (
     "sweep", "latency", "calls", "call_latency", "day_latency", "thresholds", "dearest", "log",
+    "confidence_days", "arms", "arm_sizes", "arm_days", "arm_pairs", "arm_units",
 )  # fmt: skip
+LATER_CELLS = frozenset(name for names in _SINCE_FIRST.values() for name in names)
+"""Columns of parts that the first cells files did not have: a file has all of them or none."""
 CELLS: tuple[Column, ...] = (
     *_OWN,
     *(

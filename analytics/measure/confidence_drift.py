@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
+from analytics.collapse import answers
 from analytics.estimate import LEVEL, Estimate, Floats, mean_interval
 from analytics.logs.schema import UNCATEGORISED
 from analytics.logs.storage import tables
@@ -64,13 +65,16 @@ def confidence_by_step(
 
     Returns:
         ``day`` (first day of the step, see ``steps_of``), ``level`` (the confidence, floored to
-        1/1024 where there are very many), ``n``, ``confidence_sum``, ``correct_sum``, ``correct_sq``,
-        ``residual_sq`` and ``residual_fourth`` (powers of confidence minus grade), in order.
+        1/1024 where there are very many, and as in ``collapse.answers`` where only cells can be reached),
+        ``n``, ``confidence_sum``, ``correct_sum``, ``correct_sq``, ``residual_sq`` and
+        ``residual_fourth`` (powers of confidence minus grade), in order.
+
+    Raises:
+        NotIdentifiedError: Only cells can be reached, and they were made without answers by day.
     """
     days = steps_of(first, last)
     begin = starts(first, last, days=days)[0]
     given = {
-        "decisions": tables.of(cursor, dataset, "decisions"),
         "first": first,
         "until": last + timedelta(days=1),
         "categories": None if categories is None else list(categories),
@@ -80,9 +84,14 @@ def confidence_by_step(
         "arm": arm,
         "kind": policy_kind,
     }
-    ((levels,),) = cursor.execute(_DISTINCT, given).fetchall()
-    more = {"begin": begin, "days": days, "binned": levels > MOST_LEVELS}
-    frame: pl.DataFrame = cursor.sql(_BY_STEP, params=given | more).pl()
+    steps = {"begin": begin, "days": days}
+    alone = tables.cells_alone(cursor, dataset)
+    if alone is not None:
+        frame = answers.by_step(cursor, alone, given | steps)
+    else:
+        rows = {**given, "decisions": tables.of(cursor, dataset, "decisions")}
+        ((levels,),) = cursor.execute(_DISTINCT, rows).fetchall()
+        frame = cursor.sql(_BY_STEP, params=rows | steps | {"binned": levels > MOST_LEVELS}).pl()
     day = pl.lit(begin) + pl.duration(days=pl.col("step") * days)
     return frame.select(day.cast(pl.Date).alias("day"), pl.exclude("step"))
 

@@ -22,3 +22,14 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         largest = max(largest, min(1.0, (len(asked) - rank) * p))
         adjusted[place] = largest
     return adjusted
+
+
+def false_discovery(p_values: Sequence[float | None]) -> list[float | None]:
+    """Benjamini-Hochberg values; what could not be tested does not count."""
+    from scipy.stats import false_discovery_control  # noqa: PLC0415 - off the page path
+
+    asked = [p for p in p_values if p is not None]
+    if not asked:
+        return [None] * len(p_values)
+    found = iter(float(value) for value in false_discovery_control(asked))
+    return [None if p is None else next(found) for p in p_values]

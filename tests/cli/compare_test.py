@@ -48,6 +48,18 @@ def test_the_comparison_says_what_to_do(log: Shell) -> None:
     assert "law" in printed
 
 
+def test_cells_compare_as_their_log(log: Shell) -> None:
+    log.text("cells", "log.csv", "--out", "cells.parquet")
+    ours, theirs = (log.json("compare", name, "--margin", "0.05") for name in ("log.csv", "cells.parquet"))
+    for name in ("accuracy", "cost_usd", "cost_per_correct_usd"):
+        assert theirs["effects"][name] == ours["effects"][name], name
+    assert theirs["arms"] == ours["arms"]
+    assert theirs["answer"]["choice"] == "adopt"
+    printed = log.text("compare", "cells.parquet", "--margin", "0.05")
+    assert "Only sums of this log are here" in printed
+    assert "the filters" in log.refused("compare", "cells.parquet", "--since", "2026-10-05")
+
+
 def test_a_running_experiment_is_not_to_be_read_every_day(log: Shell) -> None:
     # 20 days: Armitage, McPherson & Rowe (1969) have 24.8% for 20 looks at 5%.
     log.text("compare", "log.csv")

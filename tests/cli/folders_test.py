@@ -4,8 +4,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 from shell import Shell
 
+from analytics.collapse.parts import NOT_KEPT, PARTS
 from tests.collapse.wide_logs import wide_log, written
 
 
@@ -82,6 +84,11 @@ def test_cells_of_a_folder_are_those_of_its_rows(shell: Shell) -> None:
     ours, theirs = (pl.read_parquet(f"{name}.parquet") for name in "ab")
     assert ours["part"].value_counts(sort=True).equals(theirs["part"].value_counts(sort=True))
     assert ours.filter(part="log").equals(theirs.filter(part="log"))
+    for name in NOT_KEPT:
+        keys, values = PARTS[name].keys, PARTS[name].values
+        made, expected = (frame.filter(part=name).select(*keys, *values) for frame in (ours, theirs))
+        assert expected.height > 1
+        assert_frame_equal(made.sort(keys), expected.sort(keys), rel_tol=1e-12)
 
 
 def test_what_cannot_be_a_folder_is_refused(shell: Shell) -> None:

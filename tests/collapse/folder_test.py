@@ -114,18 +114,20 @@ def test_refresh_reads_new_files_only(store: Store, tmp_path: Path, monkeypatch:
     require_same_log(store, "rows", "folder")
 
 
-def test_many_refreshes_are_merged_and_add_up(store: Store, tmp_path: Path) -> None:
-    frames = [wide_log(60, seed=place, first=60 * place) for place in range(keeping.MOST_SOURCES + 4)]
-    for place, frame in enumerate(frames):
-        written(frame, tmp_path / "log" / f"{place:02}.parquet")
-        folder.opened(store, "folder", tmp_path / "log", NOTHING)
-    with store.cursor() as cursor:
-        held = cursor.execute("SELECT id FROM datasets WHERE name = 'folder'").fetchall()[0][0]
-        (sources,) = cursor.execute(f"SELECT count(DISTINCT file_id) FROM cells_{held}").fetchall()[0]
-    assert sources <= keeping.MOST_SOURCES
-    loaded(store, pl.concat(frames), tmp_path / "one.parquet")
-    require_same_log(store, "rows", "folder")
-    require_same_tiers(store, "rows", "folder")
+def test_many_refreshes_are_merged_and_add_up(tmp_path: Path) -> None:
+    frames = [wide_log(60, seed=place, first=60 * place) for place in range(2 * keeping.MOST_SOURCES)]
+    with Store.open(tmp_path / "logs.duckdb") as store:
+        for place, frame in enumerate(frames):
+            written(frame, tmp_path / "log" / f"{place:02}.parquet")
+            folder.opened(store, "folder", tmp_path / "log", NOTHING)
+    with Store.open(tmp_path / "logs.duckdb") as store:  # closing waited until all was merged
+        with store.cursor() as cursor:
+            held = cursor.execute("SELECT id FROM datasets WHERE name = 'folder'").fetchall()[0][0]
+            (sources,) = cursor.execute(f"SELECT count(DISTINCT file_id) FROM cells_{held}").fetchall()[0]
+        assert sources <= keeping.MOST_SOURCES
+        loaded(store, pl.concat(frames), tmp_path / "one.parquet")
+        require_same_log(store, "rows", "folder")
+        require_same_tiers(store, "rows", "folder")
 
 
 def test_more_users_than_a_sketch_are_counted_closely(store: Store, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from analytics.collapse import local
 from analytics.errors import SchemaError, TiertuneError
 from analytics.logs import intake, recovery
 from analytics.logs.meaning.answers import Answers
+from analytics.logs.storage import tables
 from analytics.logs.storage.tables import RowsElsewhereError
 from analytics.logs.store import Store
-from analytics.measure.confidence_drift import confidence_by_step
 from analytics.policy import Goal
 from analytics.tuning.goals import tune
 from analytics.tuning.log import read_log, select
@@ -97,7 +97,7 @@ def test_thresholds_in_force_are_told(store: Store, tmp_path: Path) -> None:
 def test_what_needs_rows_says_so(store: Store, tmp_path: Path) -> None:
     load(store, "cells", collapsed(store, wide_log(300), tmp_path / "cells.parquet"))
     with store.cursor() as cursor, pytest.raises(RowsElsewhereError):
-        confidence_by_step(cursor, "cells", first=START.date(), last=START.date())
+        tables.of(cursor, "cells", "decisions")
     for asked in ({"since": START}, {"holdout": "time"}):
         with pytest.raises(TiertuneError):
             read_log(store, "cells", **asked)  # type: ignore[arg-type]

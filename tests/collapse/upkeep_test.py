@@ -5,8 +5,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
-from analytics.collapse import keeping
+from analytics.collapse import keeping, parts
+from analytics.collapse.local import collapsed
+from analytics.collapse.parts import NOT_KEPT
 from analytics.logs import intake
 from analytics.logs.meaning.answers import Answers
 from analytics.logs.storage import tables
@@ -71,6 +74,41 @@ def test_files_are_added(
     require_same(store, monkeypatch, pl.concat(PARTS), tmp_path / "all.parquet")
     assert len(sums) == 2
     assert file_id in sums[1]
+
+
+def test_what_is_not_kept_is_made_of_the_rows(store: Store, tmp_path: Path, sums: list[str]) -> None:
+    for place in (0, 1):
+        load(store, "large", PARTS[place], tmp_path / f"{place}.parquet")
+    rows = collapsed(store, "large")
+    read_log(store, "large")
+    assert len(sums) == 1
+    kept = collapsed(store, "large")
+    for name in NOT_KEPT:
+        keys, values = parts.PARTS[name].keys, parts.PARTS[name].values
+        expected, found = (
+            frame.filter(part=name).select(*keys, *values).sort(keys) for frame in (rows, kept)
+        )
+        assert expected.height > 1
+        assert_frame_equal(expected, found, rel_tol=1e-12)
+
+
+def test_cells_are_merged_while_files_come(
+    store: Store, tmp_path: Path, sums: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "MOST_SOURCES", 1)
+    merged: list[int] = []
+    merge = keeping._merge
+    monkeypatch.setattr(keeping, "_merge", lambda *a: (merged.append(len(sums)), merge(*a)))
+    later = [wide_log(100, seed=place, first=2000 + place * 100) for place in range(4)]
+    load(store, "large", pl.concat(PARTS), tmp_path / "all-before.parquet")
+    read_log(store, "large")
+    for place, frame in enumerate(later):
+        load(store, "large", frame, tmp_path / f"{place}.parquet")
+        assert read_log(store, "large").facts.rows == 1500 + (place + 1) * 100
+    assert len(sums) == 5
+    require_same(store, monkeypatch, pl.concat([*PARTS, *later]), tmp_path / "all.parquet")
+    store.close()
+    assert merged
 
 
 def test_overlapping_rows_count_once(

@@ -86,6 +86,23 @@ def test_a_changed_folder_is_read_again_by_its_button(app: AppTest, stocked: Pat
     assert stocked.exists()
 
 
-@pytest.mark.parametrize("page", ["experiments", "confidence"])
-def test_what_needs_rows_is_explained(app: AppTest, page: str) -> None:
-    assert "only sums of this log" in texts(shown(app, page, "cells"))
+@pytest.mark.parametrize(("dataset", "sums"), [("folder", False), ("cells", True)])
+def test_experiments_are_compared(app: AppTest, dataset: str, *, sums: bool) -> None:
+    said = texts(shown(app, "experiments", dataset))
+    assert ("The slow end of latencies" in said) == sums
+    app.query_params["shown"] = "Over time"
+    said = texts(shown(app, "experiments", dataset))
+    assert ("the effect over time needs each user" in said) == sums
+
+
+def test_what_needs_rows_is_explained(app: AppTest) -> None:
+    app.query_params["shown"] = "Next test"
+    assert "only sums of this log" in texts(shown(app, "experiments", "cells"))
+
+
+@pytest.mark.parametrize(("dataset", "in_steps"), [("folder", False), ("cells", True)])
+def test_the_confidence_over_time_is_shown(app: AppTest, dataset: str, *, in_steps: bool) -> None:
+    app.query_params["picture"] = "Over time"
+    said = texts(shown(app, "confidence", dataset))
+    assert "in distribution (PSI" in said
+    assert ("within one step of 1/128" in said) == in_steps

@@ -136,7 +136,9 @@ def by_psql(environment: dict[str, str], *words: str) -> tuple[pl.DataFrame, flo
         text=True,
     ).stdout
     out = FOLDER / "cells.csv"
-    asked(environment, "--csv", "-o", str(out), "-c", text)
+    statement = FOLDER / "cells.sql"
+    statement.write_text(text)
+    asked(environment, "--csv", "-o", str(out), "-f", str(statement))
     with duckdb.connect() as connection:
         read = f"SELECT * FROM read_csv('{out}', header = true, columns = {TYPES})"
         found = connection.sql(read).pl().select(*POLARS)

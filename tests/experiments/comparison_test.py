@@ -13,14 +13,13 @@ from trials import moments_of, row, served
 from analytics.experiments.comparison import (
     METRICS,
     _by_name,
-    _false_discovery,
     comparison,
     control_of,
     reading,
 )
 from analytics.experiments.effects import effect
 from analytics.experiments.outcomes import Scope
-from analytics.measure.multiplicity import holm
+from analytics.measure.multiplicity import false_discovery, holm
 
 E = Scope("d", "e")
 
@@ -52,7 +51,7 @@ def test_p_values_are_adjusted_as_statsmodels_does():
         values = [None if draw.random() < 0.2 else float(draw.random() ** 4) for _ in range(size)]
         values += [values[0]] if size else []  # ties
         asked = [p for p in values if p is not None]
-        for method, adjusted in (("holm", holm(values)), ("fdr_bh", _false_discovery(values))):
+        for method, adjusted in (("holm", holm(values)), ("fdr_bh", false_discovery(values))):
             assert [p is None for p in adjusted] == [p is None for p in values]
             expected = multipletests(asked, method=method)[1] if asked else []
             assert [p for p in adjusted if p is not None] == pytest.approx(list(expected))

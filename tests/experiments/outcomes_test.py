@@ -8,20 +8,12 @@ import numpy as np
 import polars as pl
 import pytest
 from stores import call, load
-from trials import moments_of, row, served
+from trials import moments_of, row, same, served
 
 from analytics.experiments import outcomes
 from analytics.experiments.outcomes import Scope, arm_moments, arms
 
 E = Scope("d", "e")
-
-
-def same(found, expected):
-    """Counts are equal; sums may differ in their last digits."""
-    assert found.units == expected.units
-    assert found.seen == expected.seen
-    assert found.sums == pytest.approx(expected.sums, rel=1e-12, abs=1e-12)
-    assert found.products == pytest.approx(expected.products, rel=1e-12, abs=1e-12)
 
 
 def check(store, requests, *, unit):

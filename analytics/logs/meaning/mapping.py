@@ -14,7 +14,7 @@ from analytics.logs.meaning.guesses import graded_words, guesses
 from analytics.logs.meaning.profile import ColumnProfile
 from analytics.logs.meaning.scales import bare
 from analytics.logs.reading.staging import Staged
-from analytics.logs.schema import CELLS, LOGS, Form
+from analytics.logs.schema import CELLS, LATER_CELLS, LOGS, Form
 from analytics.logs.schema import TABLES as SCHEMA
 
 __all__ = ["Answers", "Guess", "Mapping", "Proposal", "known_name", "proposal", "refusal", "signature"]
@@ -135,7 +135,12 @@ def refusal(mapping: Mapping, columns: Sequence[str]) -> str | None:
 
 
 def _lacking_cells(columns: Sequence[str]) -> str | None:
-    lacking = [column.name for column in CELLS if column.mappable and column.name not in columns]
+    earlier = LATER_CELLS.isdisjoint(columns)
+    lacking = [
+        column.name
+        for column in CELLS
+        if column.mappable and column.name not in columns and not (earlier and column.name in LATER_CELLS)
+    ]
     if not lacking:
         return None
     more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -69,6 +69,7 @@ class SafeDatabase:
             raise
         self._writing = threading.RLock()
         self._held, self._stopped = [connection], False
+        self._workers: list[threading.Thread] = []
         self._finish = weakref.finalize(self, _cleared, self._held, held, work, private)
         self._missing: list[DatasetRecipe] = []
         if self._recipe is not None:
@@ -129,6 +130,8 @@ class SafeDatabase:
 
     def close(self) -> None:
         """Close the database and give its lock back; a private database is deleted. Twice does no harm."""
+        for worker in self._workers:
+            worker.join()
         self._finish()
 
     @contextlib.contextmanager
@@ -205,6 +208,20 @@ class SafeDatabase:
                 self._write_recipe(self.recipe())
             except OSError as error:
                 raise unwritten(error) from None
+
+    def later(self, change: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
+        """Make a change in a transaction of its own while the caller goes on; closing waits for it.
+
+        For what only saves time later: if it fails, everything is as it was and nobody is told.
+        """
+
+        def work() -> None:
+            with contextlib.suppress(StoreError, duckdb.Error), self._transaction() as cursor:
+                change(cursor)
+
+        self._workers = [worker for worker in self._workers if worker.is_alive()]
+        self._workers.append(threading.Thread(target=work, name="tiertune-later"))
+        self._workers[-1].start()
 
     def note(self, name: str, text: str | None) -> None:
         """Remember a text under a name, for whoever opens the database next; None forgets it."""

@@ -108,6 +108,22 @@ def kept_cells(cursor: duckdb.DuckDBPyConnection, dataset: str) -> Kept | None:
     return Kept(held(cursor, key, "cells"), held(cursor, key, "histograms"))
 
 
+def cells_alone(cursor: duckdb.DuckDBPyConnection, dataset: str) -> Kept | None:
+    """The cells of a dataset that was loaded as cells; None where its rows are in reach.
+
+    Raises:
+        RowsElsewhereError: Its rows are in a folder that is gone or was changed.
+    """
+    try:
+        of(cursor, dataset, "decisions")
+    except RowsElsewhereError:
+        kept = kept_cells(cursor, dataset)
+        if kept is None or cursor.execute("SELECT 1 FROM folders WHERE dataset = ?", [dataset]).fetchall():
+            raise
+        return kept
+    return None
+
+
 def kept_ready(cursor: duckdb.DuckDBPyConnection, key: int) -> Kept:
     """The tables for a dataset's cells, made if they are not there."""
     made = [ready(cursor, form, key, [column.name for column in TABLES[form]]) for form in KEPT]
