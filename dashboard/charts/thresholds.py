@@ -29,6 +29,7 @@ LEAST_PLATEAU = 3
 ALIKE = "cannot be told apart"
 RULE_LABEL_PX, RULE_TOP = 26, 1.05
 """Above the name of the first panel, which stands at the left end of the same edge."""
+LABEL_LINE_PX, NEAR = 16, 0.4
 PANELS = {"accuracy": ("y", (0.46, 1.0)), "cost": ("y2", (0.24, 0.375)), "share": ("y3", (0.0, 0.135))}
 
 
@@ -226,13 +227,18 @@ def _rules(
 ) -> None:
     """Vertical rules through all panels: chosen solid, in force dotted, one label where they agree."""
     same = in_force == chosen
+    width = (places.x[-1] - places.x[0]) or 1.0
     if in_force is not None and not same:
         _rule(figure, places.x[in_force], {"width": 1, "dash": "dot", "color": look.INK})
-        near = abs(in_force - chosen) <= max(1, len(choices) // 8)
-        _rule_label(figure, "in force", places.x[in_force], side=_side(in_force, chosen, near=near))
+        # Where the rules are near, one label stands above the other: on a narrow screen they would overlap.
+        near = abs(places.x[in_force] - places.x[chosen]) <= NEAR * width
+        raised = LABEL_LINE_PX if near else 0
+        figure.layout.margin.t += raised
+        side = _side(in_force, chosen, near=near)
+        _rule_label(figure, "in force", places.x[in_force], side=side, raised=raised)
     _rule(figure, places.x[chosen], {"width": 2, "color": look.ACCENT})
     text = f"<b>chosen {choices[chosen].label}</b>" + (" = in force" if same else "")
-    share = (places.x[chosen] - places.x[0]) / ((places.x[-1] - places.x[0]) or 1.0)
+    share = (places.x[chosen] - places.x[0]) / width
     side = "right" if share >= 1 - EDGE else "left" if share <= EDGE else "center"
     if in_force is not None and not same and side == "center":
         side = "left" if in_force < chosen else "right"
@@ -251,7 +257,9 @@ def _side(index: int, other: int, *, near: bool) -> str:
     return "right" if index < other else "left"
 
 
-def _rule_label(figure: "go.Figure", text: str, x: float, *, side: str, color: str | None = None) -> None:
+def _rule_label(
+    figure: "go.Figure", text: str, x: float, *, side: str, color: str | None = None, raised: int = 0
+) -> None:
     figure.add_annotation(
         text=text,
         x=x,
@@ -259,7 +267,7 @@ def _rule_label(figure: "go.Figure", text: str, x: float, *, side: str, color: s
         yref="paper",
         xanchor=side,
         yanchor="bottom",
-        yshift=RULE_LABEL_PX,
+        yshift=RULE_LABEL_PX + raised,
         showarrow=False,
         font={"size": look.TICK_SIZE, "color": color or look.INK},
     )

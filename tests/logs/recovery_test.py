@@ -231,7 +231,7 @@ def test_damage_anywhere_is_noticed_or_does_not_matter(path):
     expected = before(path)
     good = path.read_bytes()
     chance = random.Random(20261127)  # noqa: S311 - the same bytes at every run
-    for _ in range(25):
+    for _ in range(12):
         for beside in path.parent.glob("logs.duckdb.damaged-*"):
             beside.unlink()
         data = bytearray(good)
