@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from analytics.errors import SchemaError
+from analytics.errors import NotIdentifiedError, SchemaError
 from analytics.estimate import LEVEL
 from analytics.experiments import outcomes
 from analytics.experiments.comparison import Comparison, Reading, comparison, reading
@@ -104,11 +104,17 @@ def study(
         split: Planned share of each arm; None for equal shares.
 
     Raises:
-        NotIdentifiedError: There is no such experiment, or a single arm.
+        NotIdentifiedError: There is no such experiment, or a single arm; or it is to be read at any time
+            where only cells are in reach.
         InsufficientDataError: Nothing of it is left within dates and categories.
         SchemaError: An arm or the split does not exist in it.
     """
     found = reading(store, scope, split=split)
+    if read == "any-time" and found.sums is not None:
+        raise NotIdentifiedError(
+            "Intervals that hold at every look need the requests in their order, and only sums of this log "
+            "are here. Read the experiment once, at its planned end, or ask where the log is."
+        )
     names = list(found.assigned.assigned)
     before = found.control if control is None else control
     others = [name for name in names if name != before]

@@ -57,7 +57,8 @@ def test_cells_compare_as_their_log(log: Shell) -> None:
     assert theirs["answer"]["choice"] == "adopt"
     printed = log.text("compare", "cells.parquet", "--margin", "0.05")
     assert "Only sums of this log are here" in printed
-    assert "the filters" in log.refused("compare", "cells.parquet", "--since", "2026-10-05")
+    error = log.json("compare", "cells.parquet", "--read", "any-time", status=1)["error"]
+    assert "need the requests in their order" in error["message"]
 
 
 def test_a_running_experiment_is_not_to_be_read_every_day(log: Shell) -> None:
