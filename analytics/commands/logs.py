@@ -153,7 +153,7 @@ def report_lines(report: FileReport, *, rejects_flag: bool = False) -> list[str]
         listed = "; ".join(f"{number:,} {shown(reason, limit=160)}" for reason, number in reasons)
         lines.append(f"  beside these, {sum(report.passed.values()):,} passed over: {listed}")
     read_from = ", ".join(f"{name} = {shown(source)}" for name, source in report.mapping.items())
-    lines.append(f"  {read_from}")
+    lines.append("  a log's cells" if "part" in report.mapping else f"  {read_from}")
     unit = PLACES[report.format]
     for problem in report.problems[:SHOWN_PROBLEMS]:
         column = f", {shown(problem.column)}" if problem.column else ""

@@ -64,6 +64,7 @@ def test_a_dataset_has_the_cells_of_its_file(shell: Shell) -> None:
     shell.text("cells", "log", "--out", "a.parquet")
     shell.text("cells", "log.parquet", "--out", "b.parquet")
     assert_same(*(pl.read_parquet(shell.folder / f"{name}.parquet") for name in "ab"))
+    assert "\n  a log's cells\n" in shell.text("load", "a.parquet", "--dataset", "sums")
 
 
 def test_every_dialect_is_offered(shell: Shell) -> None:
