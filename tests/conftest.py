@@ -118,11 +118,6 @@ def datasets() -> Path:
     return Path(folder)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than cores: tests wait for browsers and for processes that read files."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, then the files with most tests; the tests of a file stay in their order."""
     counts = Counter(item.path for item in items)
