@@ -3,7 +3,8 @@
 Version 1 had one table of decisions and one of calls for all datasets; from version 2 on each dataset has
 its own (``tables``). Version 3 keeps prices set by hand for all datasets; before, each file had those that
 were given with it. Version 4 knows with which probability a grade was drawn. Version 5 has cells: of logs
-whose rows are elsewhere, and of large ones. ``meta`` says the version; version 1 had no such table.
+whose rows are elsewhere, and of large ones. Version 6 has more columns of cells. ``meta`` says the version;
+version 1 had no such table.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from analytics.errors import TiertuneError
 from analytics.logs.schema import TABLES, Form
 from analytics.logs.storage import overrides, tables
 
-VERSION = 5
+VERSION = 6
 
 _LEDGERS = (
     "CREATE SEQUENCE IF NOT EXISTS versions",
