@@ -14,6 +14,7 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from analytics.logs.store import Store
+    from tests.soak.forked import Forks
 
 HERE = Path(__file__).parent
 WITHOUT_DATASETS = "TIERTUNE_DATASETS is not set"
@@ -92,6 +93,25 @@ class RefCases:
     def _file(self, name: str) -> dict[str, Any]:
         text = (HERE / "refcases" / f"{name}.json").read_text(encoding="utf-8")
         return {case["id"]: case for case in json.loads(text)["cases"]}
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator["Forks"]:
+    """The process from which readers of files are forked."""
+    from tests.soak.forked import Forks  # noqa: PLC0415 - it starts the process's own imports
+
+    forks = Forks()
+    yield forks
+    forks.close()
+
+
+@pytest.fixture(autouse=True)
+def _reading(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read in forks, which spares half a second of imports each, unless a test says otherwise."""
+    if request.node.get_closest_marker("fresh_reader") is None:
+        from analytics.logs.reading import child  # noqa: PLC0415 - nor does a conftest hold on to it
+
+        monkeypatch.setattr(child, "result", request.getfixturevalue("forks").result)
 
 
 @pytest.fixture

@@ -201,6 +201,7 @@ def arrived(
         passed=staged.passed,
         prices=answers.prices,
         again=again,
+        distinct=converted.distinct,
     )
 
 

@@ -101,6 +101,16 @@ _SUMS: dict[str, str] = {
     "rounded_strong": f"count(*) FILTER ({_rounded('strong_correct')})",
     "rounded_both": f"count(*) FILTER ({_rounded('fast_correct')} AND {_rounded('strong_correct')})",
 }  # fmt: skip
+_GAINED = "(strong_correct > fast_correct)::TINYINT"
+# Half of the time that cells take is spent on these, and where every grade is 0 or 1 they say the same.
+_OF_WHOLE_GRADES = {
+    **dict.fromkeys(("fast_correct_sq", "rounded_fast"), _SUMS["fast_correct_sum"]),
+    **dict.fromkeys(("strong_correct_sq", "rounded_strong"), _SUMS["strong_correct_sum"]),
+    "rounded_both": _SUMS["correct_x"],
+    **dict.fromkeys(("gain_sum", "gain_n"), f"coalesce(sum({_GAINED}), 0)::DOUBLE"),
+    "gain_cost_sum": f"coalesce(sum(strong_cost_usd * {_GAINED}), 0)",
+    "gain_latency_sum": f"coalesce(sum(strong_latency_s * {_GAINED}), 0)",
+}
 COUNTS = (
     "n",
     "fast_latency_n",
@@ -153,12 +163,20 @@ def sql(keys: Sequence[str] = KEYS, sums: Sequence[str] = SUMS) -> dict[str, str
 
 
 def _collapse(
-    kind: str, keys: Sequence[str], sums: Sequence[str], *, by_time: bool, fixed: Collection[str] = ()
+    kind: str,
+    keys: Sequence[str],
+    sums: Sequence[str],
+    *,
+    by_time: bool,
+    fixed: Collection[str] = (),
+    whole: bool = False,
 ) -> str:
     unknown = [name for name in (*keys, *sums) if name not in (*KEYS, *SUMS, UNIT_FIRST)]
     if unknown:
         raise ValueError(f"cells have no columns {', '.join(unknown)}")
     texts = sql(keys, sums) | {key: _FIXED[key] for key in keys if key in fixed}
+    if whole:
+        texts |= {name: _OF_WHOLE_GRADES[name] for name in sums if name in _OF_WHOLE_GRADES}
     columns = [f"{text} AS {name}" for name, text in texts.items()]
     if by_time and "fold" in keys:
         columns[list(keys).index("fold")] = f"{_BY_TIME} AS fold"
@@ -169,6 +187,11 @@ def _collapse(
     return f"SELECT {', '.join(columns)} FROM {source} WHERE {_WINDOW} GROUP BY {positions}"  # noqa: S608
 
 
+_BETWEEN = {
+    kind: f"""SELECT EXISTS (SELECT 1 FROM {source}
+        WHERE fast_correct NOT IN (0, 1) OR strong_correct NOT IN (0, 1))"""  # noqa: S608
+    for kind, source in _SOURCES.items()
+}
 _PROBABILITIES = {
     kind: (
         "SELECT approx_count_distinct(propensity), approx_count_distinct(sampling_probability) "  # noqa: S608
@@ -229,9 +252,14 @@ def cells(
         (distinct,) = cursor.execute(_PROBABILITIES[kind], window).fetchall()
         counts = dict(zip(BINNED, distinct, strict=True))
         bins = {f"bin_{key}": counts[key] > MOST_PROBABILITIES for key in sampled}
+    whole = not _OF_WHOLE_GRADES.keys().isdisjoint(sums)
+    if whole:
+        ((between,),) = cursor.execute(_BETWEEN[kind], {"source": str(source)}).fetchall()
+        whole = not between
     by_time = cut is not None and "fold" in keys
     asked = {**window, **bins, **({"cut": cut} if by_time else {})}
-    frame = cursor.sql(_collapse(kind, keys, sums, by_time=by_time, fixed=fixed), params=asked).pl()
+    statement = _collapse(kind, keys, sums, by_time=by_time, fixed=fixed, whole=whole)
+    frame = cursor.sql(statement, params=asked).pl()
     counted = [name for name in sums if name in COUNTS]
     return within_limit(frame.with_columns(pl.col(counted).cast(pl.Int64)))
 

@@ -20,6 +20,8 @@ from analytics.logs.storage import tables
 from analytics.logs.store import Store
 from tests.soak.manifest import ANSWERS, FOLDER, MANIFEST, SENSES, SETTLED
 
+pytestmark = pytest.mark.fresh_reader
+
 CASES = [case for case in MANIFEST if not case["file"].startswith(("cfg_", "(generate)"))]
 COUNTED = [case for case in CASES if case["verdict"] in {"accept", "partial"}]
 REFUSED = [case for case in CASES if case["verdict"] == "reject_file"]

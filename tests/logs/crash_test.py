@@ -20,6 +20,8 @@ from analytics.logs.storage.ladder import Pair
 from analytics.logs.store import Store, StoreBusyError, StoreError
 from tests.soak import disk_full, kills, repeats, stock
 
+pytestmark = pytest.mark.fresh_reader
+
 HEADER = "request_id,category,model,confidence,correct,cost_usd\n"
 
 

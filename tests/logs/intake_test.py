@@ -7,6 +7,7 @@ import threading
 import time
 from types import SimpleNamespace
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,6 +18,7 @@ from analytics.logs import intake, reports
 from analytics.logs.meaning.mapping import Answers
 from analytics.logs.reading import child
 from analytics.logs.reading.staging import Problem
+from tests.soak.forked import fresh
 
 HEADER = "request_id,category,model,confidence,correct,cost_usd\n"
 BREAKING = """
@@ -64,7 +66,8 @@ def breaking(tmp_path, monkeypatch):
     monkeypatch.setattr(child, "_COMMAND", (sys.executable, "-P", str(program)))
 
     def result(step, **options):
-        return child.result(step, {}, folder=tmp_path, **options)
+        with fresh():
+            return child.result(step, {}, folder=tmp_path, **options)
 
     return result
 
@@ -258,3 +261,38 @@ def test_a_time_that_no_calendar_has_is_rejected_alone(store, tmp_path, unit):
     [report] = intake.load(store, "d", [tmp_path / "log.parquet"], Answers(accept_rejects=True))
     assert (report.read, report.loaded, report.rejected) == (2, 1, 1)
     assert [(one.line, one.column) for one in report.problems] == [(2, "timestamp")]
+
+
+WIDE = "request_id,fast_model,strong_model,category,confidence,fast_correct,strong_correct\n"
+
+
+def wide(*ids):
+    return WIDE + "".join(f"{one},f,s,law,0.{at % 10},1,0\n" for at, one in enumerate(ids))
+
+
+@pytest.mark.parametrize(
+    ("ids", "again"),
+    [
+        (("a", "b", " a"), 1),  # the same id once spaces are gone
+        (("a", "b", "a"), 1),
+        (("a", "b", ""), 0),  # known by its line
+        (("1", "2", "1.0"), 0),
+    ],
+)
+def test_a_request_counts_once_however_its_id_is_written(store, tmp_path, ids, again):
+    path = file(tmp_path, "log.csv", wide(*ids))
+    (report,) = intake.load(store, "log", [path], Answers(accept_rejects=True))
+    assert (report.loaded, report.duplicates + report.rejected) == (len(ids) - again, again)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_requests_of_an_earlier_file_are_known_though_a_file_repeats_none(store, tmp_path, ending):
+    first = file(tmp_path, "first.csv", wide("a", "b", "c"))
+    second = file(tmp_path, "second.csv", wide("x", "b", "c", "y"))
+    if ending == "parquet":
+        table = pl.read_csv(second)
+        second = tmp_path / "second.parquet"
+        table.write_parquet(second)
+    reports = [intake.load(store, "log", [path], Answers())[0] for path in (first, second)]
+    assert [(one.loaded, one.duplicates) for one in reports] == [(3, 0), (2, 2)]
+    assert stored(store, "SELECT request_id FROM decisions ORDER BY ALL") == [(one,) for one in "abcxy"]

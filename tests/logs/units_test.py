@@ -109,6 +109,25 @@ def test_named_months_and_year_first_need_no_answer(text):
     assert units.moment(column(text)).to_list() == [NEW_YEAR]
 
 
+@given(
+    st.lists(st.datetimes(dt.datetime(2015, 1, 1), dt.datetime(2100, 1, 1)) | st.none(), min_size=1),  # noqa: DTZ001
+    st.sampled_from(("T", " ")),
+    st.sampled_from(("", "Z", "+00:00", "+05:30", "-0800")),
+    st.sampled_from(("seconds", "milliseconds", "microseconds")),
+)
+def test_a_column_of_iso_times_is_what_python_reads(moments, between, zone, digits):
+    texts = [None if one is None else one.isoformat(between, digits) + zone for one in moments]
+
+    def read(text):
+        found = dt.datetime.fromisoformat(text)
+        return found.astimezone(UTC).replace(tzinfo=None) if zone else found
+
+    expected = [None if text is None else read(text) for text in texts]
+    assert units.moment(column(*texts)).to_list() == expected
+    # One text of another spelling among them changes nothing for the others.
+    assert units.moment(column(*texts, "Jan 1 2026")).to_list() == [*expected, NEW_YEAR]
+
+
 def test_impossible_days_are_null_and_a_leap_second_is_the_next_minute():
     read = units.moment(column("2026-02-30", "292278-01-01", "not a date", "2025-12-31T23:59:60Z"))
     assert read.to_list() == [None, None, None, NEW_YEAR]

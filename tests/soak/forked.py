@@ -36,6 +36,7 @@ class Forks:
 
     def __init__(self) -> None:
         self._pid = 0
+        self._one_by_one = threading.Lock()
         self.deaths: list[int] = []
         self.peak_kib = 0
         self.printed: list[str] = []
@@ -47,8 +48,10 @@ class Forks:
     def close(self) -> None:
         """Let the process that forks come to its end."""
         assert self._server.stdin
+        assert self._server.stdout
         self._server.stdin.close()
         self._server.wait()
+        self._server.stdout.close()
 
     def result(
         self,
@@ -61,8 +64,19 @@ class Forks:
         cancelled: Callable[[], bool] | None = None,
     ) -> Any:
         """What ``child.result`` would return or raise."""
-        assert self._server.stdin
         request = {"step": step, "payload": payload, "folder": str(folder)}
+        with self._one_by_one:
+            return self._answer(request, folder, seconds, progress, cancelled)
+
+    def _answer(
+        self,
+        request: dict[str, Any],
+        folder: Path,
+        seconds: float,
+        progress: child.Progress | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> Any:
+        assert self._server.stdin
         self._server.stdin.write(json.dumps(request).encode() + b"\n")
         self._server.stdin.flush()
         self._pid = 0
@@ -174,7 +188,7 @@ def _run(request: dict[str, Any]) -> None:
     answers = steps._answers()
     steps._say(answers, {"pid": os.getpid()})
     steps._limit()
-    steps._say(answers, steps._outcome(request, lambda *_: None))
+    steps._answer(answers, request)
     os._exit(0)
 
 

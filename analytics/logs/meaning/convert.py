@@ -38,6 +38,7 @@ _SHORT = 16
 THREADS = 2
 _UNIQUE = frozenset({"request_id", "call_id", "unit_id", "attributes", "prompt", "answer"})
 _JOINED = frozenset({"request_id", "call_id"})
+_GROWING = "DELTA_BINARY_PACKED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Converted:
         notes: Sentences on what was changed or computed.
         unpriced: Models with tokens but neither cost nor price.
         unlisted: Service tier -> model -> its costs at the price of usual calls, for want of another.
+        distinct: Whether it is known that no two rows have the same request id.
     """
 
     form: Form
@@ -65,6 +67,7 @@ class Converted:
     notes: list[str] = field(default_factory=list)
     unpriced: list[str] = field(default_factory=list)
     unlisted: dict[str, dict[str, int]] = field(default_factory=dict)
+    distinct: bool = False
 
 
 def convert(
@@ -147,8 +150,12 @@ class Conversion:
         self.done += rows.height
         self._written += frame.height
 
-    def converted(self) -> Converted:
-        """What became of the rows, once all are written."""
+    def converted(self, *, id_alone: str | None = None) -> Converted:
+        """What became of the rows, once all are written.
+
+        Args:
+            id_alone: Column of which no value stands twice in the file, if one is known.
+        """
         self._file.close()
         faults = self._batches.faults
         return Converted(
@@ -161,6 +168,9 @@ class Conversion:
             [*faults.notes(), *self._batches.notes()],
             [name for name in self._batches.prices.unpriced if name],
             self._batches.prices.unlisted,
+            self._batches.ids_as_they_are
+            and id_alone is not None
+            and self._mapping.columns.get("request_id") == (id_alone,),
         )
 
 
@@ -169,12 +179,14 @@ class _TypedFile:
 
     def __init__(self, path: Path, empty: pl.DataFrame) -> None:
         self._schema = empty.to_arrow().schema
-        texts = [name for name in empty.columns if empty.schema[name] == pl.String]
+        texts = {name for name in empty.columns if empty.schema[name] == pl.String}
+        grades = {name for name in empty.columns if name.endswith("correct")}
         self._writer = pq.ParquetWriter(
             path,
             self._schema,
             compression={name: "lz4" if name in texts else "none" for name in empty.columns},
-            use_dictionary=[name for name in texts if name not in _UNIQUE],
+            use_dictionary=sorted((texts - _UNIQUE) | grades),
+            column_encoding={name: _GROWING for name in ("line", "ts") if name in empty.columns},
             write_statistics=False,
         )
         self._behind = Behind()
@@ -201,6 +213,7 @@ class _Batches:
         self.faults = Faults(PLACES[staged.format])
         self.file_id = staged.file_id[:_SHORT]
         self.without_id = self.without_model = 0
+        self.ids_as_they_are = True
         self.schema = {
             column.name: _TYPES[column.sql_type] for column in TABLES[mapping.form] if column.mappable
         }
@@ -231,6 +244,7 @@ class _Batches:
                 reading = self._reading(name, constant=name not in self.mapping.columns)
                 work[name] = pool.submit(self._typed, name, text, reading)
         columns = {name: self._filled(name, done.result()[0]) for name, done in work.items()}
+        self.ids_as_they_are = self.ids_as_they_are and self._same_ids(rows, columns)
         faults = [(name, fault) for name, done in work.items() for fault in done.result()[1]]
         rejected = self._noted(faults, lines)
         absent = {
@@ -245,6 +259,16 @@ class _Batches:
         )
         stays = frame if rejected is None else frame.filter(~rejected)
         return self._completed(stays).select("line", *self.kept)
+
+    def _same_ids(self, rows: pl.DataFrame, columns: Mapping[str, pl.Series]) -> bool:
+        """Whether every row has an id, which is one column's value as it stands."""
+        sources = self.mapping.columns.get("request_id", ())
+        if len(sources) != 1:
+            return False
+        ids, text = columns["request_id"], rows[self.position[sources[0]]]
+        if ids.null_count():
+            return False
+        return text.dtype.is_integer() or (text.dtype == pl.String and bool((ids == text).all()))
 
     def _noted(self, faults: list[tuple[str, Fault]], lines: pl.Series) -> pl.Series | None:
         """Which rows are rejected; every such row is one problem, every lost value of the others is one."""

@@ -31,6 +31,8 @@ WORDS["service_tier"] |= dict.fromkeys(("default", "auto", "on_demand", "scale",
 """Field -> words in lower snake case -> the value that they stand for."""
 EMPTY = "confidence is empty"
 _FLAGS = frozenset({"served", "shadow", "cache_hit", "escalated"})
+_OF_WORDS = _FLAGS | {"status", "tier"}
+_FEW = 100
 _WHOLE = frozenset(
     {
         *("input_tokens", "output_tokens", "reasoning_tokens"),
@@ -97,8 +99,23 @@ def typed(name: str, column: pl.Series, reading: Reading) -> Field:
         return plain, [Fault(plain.is_null(), EMPTY, rejects=False)] if empty else []
     text = as_text(column)
     if base in WORDS:
-        return _word(text, base)
-    return _READ.get(base, _text)(text, reading)
+        return _by_value(text, lambda words: _word(words, base))
+    read = _READ.get(base, _text)
+    return _by_value(text, lambda words: read(words, reading)) if base in _OF_WORDS else read(text, reading)
+
+
+def _by_value(text: pl.Series, read: Callable[[pl.Series], Field]) -> Field:
+    """What ``read`` gives, asked once for each of the few different texts that such a column has."""
+    words = text.unique()
+    if len(words) > _FEW:
+        return read(text)
+    values, faults = read(words)
+
+    def spread(of_words: pl.Series) -> pl.Series:
+        return text.replace_strict(words, of_words, return_dtype=of_words.dtype)
+
+    found = [Fault(spread(fault.rows), fault.reason, fault.rejects) for fault in faults if fault.rows.any()]
+    return spread(values), found
 
 
 def _plain(base: str, column: pl.Series, reading: Reading) -> pl.Series | None:
@@ -143,7 +160,8 @@ def _within(values: pl.Series, low: Any, high: Any) -> bool:
 
 def _text(text: pl.Series, _: Reading) -> Field:
     bare = text.str.strip_chars()
-    return bare.set(bare == "", None), []
+    empty = bare == ""
+    return bare.set(empty, None) if empty.any() else bare, []
 
 
 def _category(text: pl.Series, reading: Reading) -> Field:
@@ -214,7 +232,7 @@ def _probability(text: pl.Series, reading: Reading) -> Field:
     values = units.number(text, decimal=reading.decimal)
     good = ((values > 0) & (values <= 1)).fill_null(value=False)
     return values.set(~good, None), [
-        Fault(~good & ~units.nothing(text), "probability outside 0 (excluded) to 1", rejects=True)
+        _unreadable(good, text, "probability outside 0 (excluded) to 1", rejects=True)
     ]
 
 
@@ -222,7 +240,7 @@ def _moment(text: pl.Series, reading: Reading) -> Field:
     values = units.moment(text, unit=reading.unit, dates=reading.dates, decimal=reading.decimal)
     inside = ((values >= EARLIEST) & (values < LATEST)).fill_null(value=False)
     return values, [
-        Fault(values.is_null() & ~units.nothing(text), "no time that can be read", rejects=True),
+        _unreadable(values.is_not_null(), text, "no time that can be read", rejects=True),
         Fault(values.is_not_null() & ~inside, "time outside 2015-2100", rejects=True),
     ]
 
@@ -261,8 +279,10 @@ def _word(text: pl.Series, base: str) -> Field:
     return values, [_unreadable(values.is_not_null(), text, f"no known {base}")]
 
 
-def _unreadable(good: pl.Series, text: pl.Series, reason: str) -> Fault:
-    return Fault(~good & ~units.nothing(text), reason, rejects=False)
+def _unreadable(good: pl.Series, text: pl.Series, reason: str, *, rejects: bool = False) -> Fault:
+    """The texts that say something and are no value."""
+    bad = ~good
+    return Fault(bad & ~units.nothing(text) if bad.any() else bad, reason, rejects)
 
 
 _READ: dict[str, _Read] = {

@@ -70,13 +70,17 @@ def field_of(dialect: Dialect, name: str) -> Match | None:
 
 
 class IdCheck:
-    """Whether the best id column and the models tell all rows apart, batch by batch.
+    """Whether the best id column tells all rows apart, alone or with the models, batch by batch.
 
-    Nearly every log passes; ``keys`` looks closely at the others.
+    Nearly every log passes; ``keys`` looks closely at the others. Where an id stands twice among the first
+    rows the models count too.
 
     Args:
         dialect: Shape of the file.
         columns: Names by position of the columns that are looked at.
+
+    Attributes:
+        alone: Name of the id column if it told all rows apart without the models; known with the key.
     """
 
     def __init__(self, dialect: Dialect, columns: Mapping[int, str]) -> None:
@@ -86,12 +90,15 @@ class IdCheck:
         self._name = columns[ids[0]] if ids else ""
         self._key = [] if not ids else [f"c{at}" for at in (ids[0], *_fixed(fields))]
         self._hashes: list[npt.NDArray[np.uint64]] = []
+        self.alone: str | None = None
 
     def add(self, batch: pl.DataFrame) -> None:
         """Take the next rows; those without an id are known by their line anyway."""
         if self._best is not None:
             rows = batch.select(self._key).filter(pl.col(f"c{self._best}").is_not_null())
-            self._hashes.append(rows.hash_rows().to_numpy())
+            if not self._hashes and not rows[self._key[0]].is_duplicated().any():
+                self._key = self._key[:1]
+            self._hashes.append(rows.select(self._key).hash_rows().to_numpy())
 
     def key(self) -> dict[int, Key] | None:
         """The key at its position, as ``keys`` would return it; None where rows must be looked at closely."""
@@ -100,6 +107,7 @@ class IdCheck:
         hashes = np.sort(np.concatenate([np.empty(0, np.uint64), *self._hashes]))
         if (hashes[1:] == hashes[:-1]).any():
             return None
+        self.alone = self._name if len(self._key) == 1 else None
         return {self._best: Key((self._name,))}
 
 

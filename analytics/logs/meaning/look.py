@@ -74,7 +74,7 @@ def look(
         found = profiles.found()
         if conversion is None or _proposed(staged, found, answers) != mapping:
             return Look(found)
-        return Look(found, mapping, conversion.converted())
+        return Look(found, mapping, conversion.converted(id_alone=profiles.id_alone))
 
 
 def _suggested(staged: Staged, profiles: Profiles, answers: Answers) -> Mapping | None:

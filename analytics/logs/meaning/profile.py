@@ -137,6 +137,11 @@ class Profiles:
         for one in added:
             one.result()
 
+    @property
+    def id_alone(self) -> str | None:
+        """Name of the id column if it tells all rows apart without the models; known once they are found."""
+        return self._ids.alone
+
     def so_far(self) -> list[ColumnProfile]:
         """Profiles of the rows that have passed; what identifies a row is open."""
         return self._profiles({})
@@ -183,9 +188,6 @@ class _Counts:
         if filled.is_empty():
             return
         values, weights = self._counted(filled)
-        if len(self.distinct) < DISTINCT:
-            for value in staged_rows.as_text(values.head(DISTINCT)):
-                self.distinct.setdefault(value)
         self._lengths(values)
         if not self.closely:
             return
@@ -232,7 +234,10 @@ class _Counts:
         """The different values with how often each occurs; where most differ, all values and no counts."""
         if len(self.distinct) >= DISTINCT:
             return filled, None
-        counted = filled.alias("value").to_frame().group_by("value", maintain_order=True).len("count")
+        counted = filled.alias("value").value_counts(name="count")
+        if not all(value in self.distinct for value in staged_rows.as_text(counted["value"])):
+            for value in staged_rows.as_text(filled.unique(maintain_order=True).head(DISTINCT)):
+                self.distinct.setdefault(value)
         return counted["value"], counted["count"].to_numpy()
 
     def _lengths(self, values: pl.Series) -> None:

@@ -9,6 +9,7 @@ column, never value by value.
 import math
 
 import polars as pl
+import pyarrow as pa
 
 TRUE_WORDS = ("true", "yes", "y", "t", "on", "1", "1.0")
 FALSE_WORDS = ("false", "no", "n", "f", "off", "0", "0.0")
@@ -32,6 +33,8 @@ _BRACKETS = r"^\((.+)\)$"
 _PER_SECOND = {"ms": 1e3, "us": 1e6, "ns": 1e9}
 _EPOCHS = {"epoch_s": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "epoch_ns": 10**9}
 
+_ISO = {None: len("2026-01-31T12:00:00"), "UTC": len("2026-01-31T12:00:00Z")}
+"""Zone -> least length of an ISO 8601 moment to the second, without a zone and with one."""
 _USUAL = ("%Y-%m-%dT%H:%M:%S%.fZ", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f")
 _TIMES = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 _ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z", "%a, %d %b %Y %H:%M:%S%#z")
@@ -163,6 +166,9 @@ def moment(
     """
     if unit in _EPOCHS:
         return _from_epoch(text, per_second=_EPOCHS[str(unit)], decimal=decimal)
+    iso = _iso(text)
+    if iso is not None:
+        return iso
     for form in _USUAL:
         found = text.str.to_datetime(form, strict=False, time_unit="us")
         left = found.is_null() & text.is_not_null()
@@ -198,6 +204,24 @@ def _words(words: pl.Series, true: tuple[str, ...], false: tuple[str, ...]) -> p
 
 def _where(mask: pl.Series, values: pl.Series, other: float | None = None) -> pl.Series:
     return pl.select(pl.when(mask).then(values).otherwise(other)).to_series()
+
+
+def _iso(text: pl.Series) -> pl.Series | None:
+    """Moments of a column in which all are ISO 8601 to the second, all with a zone or all without; else null.
+
+    Arrow needs a tenth of the time that a format takes, and refuses a column for one value that is no such.
+    """
+    shortest = text.str.len_bytes().min()
+    strings = text.to_arrow()
+    for zone, length in _ISO.items():
+        if not isinstance(shortest, int) or shortest < length:
+            continue
+        try:
+            moments = strings.cast(pa.timestamp("us", zone)).cast(pa.timestamp("us"))
+        except pa.ArrowInvalid:
+            continue
+        return pl.Series(text.name, moments)
+    return None
 
 
 def _spelt_out(text: pl.Series, *, dates: str | None) -> pl.Series:

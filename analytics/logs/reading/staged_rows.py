@@ -18,7 +18,8 @@ from analytics.logs.reading.reader_parquet import (
 )
 from analytics.logs.reading.staging import ROWS, Staged
 
-BATCH = 200_000
+BATCH = 2 * 122_880
+"""Rows of a batch: two of the row groups that DuckDB stores, which then need not be cut anew."""
 
 
 def batches(
@@ -97,7 +98,8 @@ def as_text(values: pl.Series) -> pl.Series:
 def _series(name: str, column: pa.Array) -> pl.Series:
     values = pl.Series(name, column)
     if values.dtype == pl.String:
-        return values.set(values == "", None)
+        empty = values == ""
+        return values.set(empty, None) if empty.any() else values
     if isinstance(values.dtype, pl.Datetime):
         return values.dt.replace_time_zone(None)
     return values

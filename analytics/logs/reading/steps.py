@@ -28,7 +28,11 @@ def main() -> int:
     threading.Thread(target=_ends_with, args=(os.getppid(),), daemon=True).start()
     answers = _answers()
     _limit()
-    request = json.load(sys.stdin)
+    _answer(answers, json.load(sys.stdin))
+    return 0
+
+
+def _answer(answers: BinaryIO, request: dict[str, Any]) -> None:
     last, stage_told = 0.0, ""
 
     def progress(done: int, stage: str) -> None:
@@ -38,7 +42,6 @@ def main() -> int:
             _say(answers, {"progress": [done, stage]})
 
     _say(answers, _outcome(request, progress))
-    return 0
 
 
 def _outcome(request: dict[str, Any], progress: Progress) -> dict[str, Any]:

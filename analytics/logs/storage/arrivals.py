@@ -39,6 +39,7 @@ class Arrival:
         passed: Records that were passed over, by reason.
         prices: Input and output price in USD per million tokens by model, as given with the file.
         again: Whether it was loaded once before: what was said then is no news.
+        distinct: Whether it is known that no two of its rows have the same request id.
     """
 
     typed: Path
@@ -57,6 +58,7 @@ class Arrival:
     passed: Mapping[str, int] = field(default_factory=dict)
     prices: Mapping[str, tuple[float, float]] | None = None
     again: bool = False
+    distinct: bool = False
 
 
 def arrived(cursor: duckdb.DuckDBPyConnection, dataset: str, arrival: Arrival, judge: Judge) -> Ingested:
@@ -71,7 +73,14 @@ def arrived(cursor: duckdb.DuckDBPyConnection, dataset: str, arrival: Arrival, j
     key = catalogue.key(cursor, dataset)
     if not arrival.again:
         overrides.add(cursor, arrival.prices or {})
-    found = ingest_rows(cursor, key, arrival.typed, form=arrival.form, file_id=arrival.file_id)
+    found = ingest_rows(
+        cursor,
+        key,
+        arrival.typed,
+        form=arrival.form,
+        file_id=arrival.file_id,
+        distinct=arrival.distinct,
+    )
     judge(found.conflicts)
     entered(cursor, dataset, arrival, found)
     if arrival.form in pricing.SIDES and (arrival.prices or overrides.overrides(cursor)):

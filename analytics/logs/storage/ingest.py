@@ -58,7 +58,13 @@ class Ingested:
 
 
 def ingest_rows(
-    cursor: duckdb.DuckDBPyConnection, key: int, typed: Path, *, form: Form, file_id: str
+    cursor: duckdb.DuckDBPyConnection,
+    key: int,
+    typed: Path,
+    *,
+    form: Form,
+    file_id: str,
+    distinct: bool = False,
 ) -> Ingested:
     """Insert the rows of ``typed`` that are new; the first of several with one key counts, by line.
 
@@ -68,11 +74,12 @@ def ingest_rows(
         typed: Parquet file with ``line`` and canonical columns of the form; absent ones are null.
         form: decisions, calls or grades.
         file_id: SHA-256 of the content that the rows came from.
+        distinct: Whether it is known that no two rows of the file have the same request id.
     """
     if form == "cells":
         return _cells(cursor, key, typed, file_id=file_id)
     present = _present(cursor, typed, form)
-    dropped = _dropped(cursor, key, typed, form=form, present=present)
+    dropped = _dropped(cursor, key, typed, form=form, present=present, distinct=distinct)
     table = tables.ready(cursor, form, key, present)
     own = f"$file_id AS file_id{f', {FOLD} AS fold' if form == 'decisions' else ''}"
     selected = ", ".join(f"{sql} AS {name}" for name, sql in _columns(form, present).items())
@@ -128,7 +135,13 @@ def _columns(form: Form, present: list[str]) -> dict[str, str]:
 
 
 def _dropped(
-    cursor: duckdb.DuckDBPyConnection, key: int | None, typed: Path, *, form: Form, present: list[str]
+    cursor: duckdb.DuckDBPyConnection,
+    key: int,
+    typed: Path,
+    *,
+    form: Form,
+    present: list[str],
+    distinct: bool,
 ) -> list[tuple[int, bool]]:
     """(line, whether the content is the same) of rows that repeat a key; their numbers are in ``dropped``.
 
@@ -136,19 +149,20 @@ def _dropped(
     """
     keys = KEYS[form]
     columns = _columns(form, present)
-    stored = tables.columns(cursor, form, key) if key is not None else []
+    stored = tables.columns(cursor, form, key)
     rows = _STORED[form]
-    table: dict[str, str] = {form: form if key is None or not stored else tables.name(form, key)}
+    table: dict[str, str] = {form: tables.name(form, key) if stored else form}
     hashed = f"hash({', '.join(columns[name] for name in keys)})"
     own = f"SELECT {hashed} AS key FROM {_SOURCE}"  # noqa: S608
-    within, known = "true", ""
-    if stored:
-        within = _within(cursor, form, table[form], typed, present)
-        known = f""" UNION SELECT DISTINCT hash({", ".join(keys)}) FROM {rows}
-            WHERE {within} AND hash({", ".join(keys)}) IN ({own})"""  # noqa: S608
+    within = _within(cursor, form, table[form], typed, present) if stored else "true"
+    repeated = f"SELECT key FROM ({own}) GROUP BY key HAVING count(*) > 1"  # noqa: S608
+    known = f"""SELECT DISTINCT hash({", ".join(keys)}) AS key FROM {rows}
+        WHERE {within} AND hash({", ".join(keys)}) IN ({own})"""  # noqa: S608
+    wanted = [*([] if distinct else [repeated]), *([known] if stored else [])]
+    if not wanted:
+        return []
     cursor.execute(
-        f"""CREATE OR REPLACE TEMP TABLE suspects AS
-            SELECT key FROM ({own}) GROUP BY key HAVING count(*) > 1{known}""",  # noqa: S608
+        f"CREATE OR REPLACE TEMP TABLE suspects AS {' UNION '.join(wanted)}",
         {"path": str(typed), **(table if stored else {})},
     )
     if cursor.execute("SELECT count(*) FROM suspects").fetchone() == (0,):

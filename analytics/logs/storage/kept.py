@@ -40,10 +40,9 @@ class Kept:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         if self.path(file_id) is not None:
             return
-        with raw.open("rb") as source:
-            os.fsync(source.fileno())
+        _on_disk(raw)
         raw.replace(self._folder / file_id)
-        _synced(self._folder)
+        _on_disk(self._folder)
 
     def give_back(self, file_id: str, raw: Path) -> None:
         """Undo ``keep``: what it took is in its place again."""
@@ -71,24 +70,24 @@ class Kept:
 
 
 def copied(source: Path, target: Path) -> None:
-    """A private copy of a file to be kept: text compressed, anything else as it is."""
+    """A private copy of a file to be kept, on the disk: text compressed, anything else as it is."""
     with (
         source.open("rb") as content,
         open(target, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as copy,
     ):
-        head = content.read(4)
-        content.seek(0)
-        if head.startswith(_MAGIC):
-            shutil.copyfileobj(content, copy, _CHUNK)
-            return
-        with pa.CompressedOutputStream(pa.PythonFile(copy, mode="w"), "zstd") as packed:
-            while chunk := content.read(_CHUNK):
-                packed.write(chunk)
+        if content.read(4).startswith(_MAGIC):
+            shutil.copyfile(source, target)
+        else:
+            content.seek(0)
+            with pa.CompressedOutputStream(pa.PythonFile(copy, mode="w"), "zstd") as packed:
+                while chunk := content.read(_CHUNK):
+                    packed.write(chunk)
+    _on_disk(target)
 
 
-def _synced(folder: Path) -> None:
-    """Make sure that a new name in a folder outlives a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _on_disk(path: Path) -> None:
+    """Make sure that a file, or a new name in a folder, outlives a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
