@@ -33,7 +33,8 @@ _KEYS = {
     "cache_write_1h_usd": "cache_creation_input_token_cost_above_1hr",
 }
 _REASONING = "output_cost_per_reasoning_token"
-_LONG = re.compile(r"_above_(\d+)(k?)_tokens")
+_ABOVE = "_above_"
+_LONG = re.compile(rf"{_ABOVE}(\d+)(k?)_tokens")
 _AT_THE_LIMIT = frozenset({"xai"})
 """Providers whose price for long prompts starts at the limit itself, not above it."""
 _CACHED_AT_HALF = frozenset({"fireworks_ai"})
@@ -165,7 +166,7 @@ def _limits(entry: Mapping[str, Any], suffixes: tuple[str, ...]) -> list[tuple[s
     """``_above_200k_tokens`` and the tokens above which it holds, for the limits in an entry, ascending."""
     found = {}
     for name, value in entry.items():
-        part = _LONG.search(name)
+        part = _LONG.search(name) if _ABOVE in name else None
         if part is None or value is None or not name.startswith(tuple(_KEYS.values())):
             continue
         if name[part.end() :] in suffixes:

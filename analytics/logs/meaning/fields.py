@@ -31,7 +31,7 @@ WORDS["service_tier"] |= dict.fromkeys(("default", "auto", "on_demand", "scale",
 """Field -> words in lower snake case -> the value that they stand for."""
 EMPTY = "confidence is empty"
 _FLAGS = frozenset({"served", "shadow", "cache_hit", "escalated"})
-_OF_WORDS = _FLAGS | {"status", "tier"}
+_REPEATED = _FLAGS | {"status", "tier", "task_category", "segment", "model", "arm", "experiment"}
 _FEW = 100
 _WHOLE = frozenset(
     {
@@ -101,7 +101,7 @@ def typed(name: str, column: pl.Series, reading: Reading) -> Field:
     if base in WORDS:
         return _by_value(text, lambda words: _word(words, base))
     read = _READ.get(base, _text)
-    return _by_value(text, lambda words: read(words, reading)) if base in _OF_WORDS else read(text, reading)
+    return _by_value(text, lambda words: read(words, reading)) if base in _REPEATED else read(text, reading)
 
 
 def _by_value(text: pl.Series, read: Callable[[pl.Series], Field]) -> Field:
@@ -110,6 +110,8 @@ def _by_value(text: pl.Series, read: Callable[[pl.Series], Field]) -> Field:
     if len(words) > _FEW:
         return read(text)
     values, faults = read(words)
+    if values.dtype == pl.String and values.equals(words) and not any(fault.rows.any() for fault in faults):
+        return text, []
 
     def spread(of_words: pl.Series) -> pl.Series:
         return text.replace_strict(words, of_words, return_dtype=of_words.dtype)

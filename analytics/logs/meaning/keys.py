@@ -104,8 +104,8 @@ class IdCheck:
         """The key at its position, as ``keys`` would return it; None where rows must be looked at closely."""
         if self._best is None:
             return {}
-        hashes = np.sort(np.concatenate([np.empty(0, np.uint64), *self._hashes]))
-        if (hashes[1:] == hashes[:-1]).any():
+        hashes = pl.Series(np.concatenate([np.empty(0, np.uint64), *self._hashes]))
+        if hashes.n_unique() < len(hashes):
             return None
         self.alone = self._name if len(self._key) == 1 else None
         return {self._best: Key((self._name,))}

@@ -5,6 +5,7 @@ as JSON and never as pickled objects.
 """
 
 import dataclasses
+import functools
 import json
 import types
 from dataclasses import dataclass, field
@@ -167,9 +168,14 @@ def restored(kind: Any, value: Any) -> Any:
     if value is None or kind is Any:
         return value
     if dataclasses.is_dataclass(kind):
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         return kind(**{name: restored(hints.get(name, Any), item) for name, item in value.items()})  # type: ignore[operator]
     return _contained(get_origin(kind), get_args(kind), value)
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _contained(origin: Any, args: tuple[Any, ...], value: Any) -> Any:

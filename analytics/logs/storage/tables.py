@@ -32,6 +32,8 @@ _ALWAYS: dict[Form, frozenset[str]] = {
     "grades": frozenset({"file_id", "correct"}),
     **dict.fromkeys(("cells", "histograms"), frozenset({"file_id", "part"})),
 }
+_AS_THEY_ARE = frozenset({"request_id", "unit_id", "call_id"})
+"""Texts that hardly repeat: compressing them would take a fifth of the time of a load, for 40% of its size."""
 _RANGES = {
     "confidence": "{0} >= 0 AND {0} <= 1",
     "correct": "{0} >= 0 AND {0} <= 1",
@@ -218,7 +220,8 @@ def with_row(cursor: duckdb.DuckDBPyConnection, form: Form, key: int) -> str:
 
 def _field(form: Form, column: Column) -> str:
     """Definition of a column; NaN and infinity are refused because they pass every threshold."""
-    text = f"{column.name} {column.sql_type}"
+    stored = " USING COMPRESSION uncompressed" if column.name in _AS_THEY_ARE else ""
+    text = f"{column.name} {column.sql_type}{stored}"
     if column.name == "file_id" or (column.name == "request_id" and form != "grades"):
         return f"{text} NOT NULL"
     if column.sql_type != "DOUBLE" or form in {
