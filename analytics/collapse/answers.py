@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from analytics.errors import NotIdentifiedError
+from analytics.collapse.log import made_before
 from analytics.logs.storage import tables
 from analytics.logs.storage.tables import Kept
 from analytics.tuning.latency import STEPS
@@ -55,11 +55,7 @@ def by_step(cursor: duckdb.DuckDBPyConnection, kept: Kept, asked: dict[str, Any]
         NotIdentifiedError: The cells were made without this part.
     """
     if not complete(cursor, kept):
-        raise NotIdentifiedError(
-            "The cells of this log, or of some of its files, have no graded answers by day: an earlier "
-            "version of tiertune made them. Make the cells file again where the log is, with this version "
-            "(tiertune cells), and load it in place of the earlier one."
-        )
+        raise made_before("have no graded answers by day")
     rows: pl.DataFrame = cursor.sql(_BY_STEP, params={"cells": kept.cells} | asked).pl()
     return rows
 

@@ -7,6 +7,7 @@ import polars as pl
 
 from analytics.collapse.parts import MERGED, PARTS, TYPES, PartName
 from analytics.collapse.units import Units, units
+from analytics.errors import NotIdentifiedError
 from analytics.logs.storage import facts, tables
 from analytics.logs.storage.facts import Facts
 from analytics.logs.storage.tables import Kept
@@ -51,6 +52,19 @@ def part(cursor: duckdb.DuckDBPyConnection, kept: Kept, name: PartName) -> pl.Da
         params={"cells": kept.cells, "part": name},
     ).pl()
     return frame.with_columns(pl.col(key).cast(_NARROW[key]) for key in found.keys if key in _NARROW)
+
+
+def made_before(lacking: str) -> NotIdentifiedError:
+    """The refusal of a question to which the cells of an earlier version have no answer.
+
+    Args:
+        lacking: What such cells do, as "have no ...".
+    """
+    return NotIdentifiedError(
+        f"The cells of this log, or of some of its files, {lacking}: an earlier version of tiertune made "
+        "them. Make the cells file again where the log is, with this version (tiertune cells), and load it "
+        "in place of the earlier one."
+    )
 
 
 def arms_kept(cursor: duckdb.DuckDBPyConnection, kept: Kept) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import polars as pl
 
-from analytics.collapse.log import arms_kept, part
+from analytics.collapse.log import arms_kept, made_before, part
 from analytics.collapse.parts import PartName
 from analytics.errors import NotIdentifiedError
 from analytics.experiments.moments import FEATURES, KNOWN, PRODUCTS, Moments
@@ -152,11 +152,7 @@ def _cells_alone(cursor: duckdb.DuckDBPyConnection, dataset: str) -> Kept | None
     """The cells of a dataset that has nothing else, which must have the parts on arms."""
     kept = tables.cells_alone(cursor, dataset)
     if kept is not None and not arms_kept(cursor, kept):
-        raise NotIdentifiedError(
-            "The cells of this log, or of some of its files, say nothing of experiments: an earlier "
-            "version of tiertune made them. Make the cells file again where the log is, with this "
-            "version (tiertune cells), and load it in place of the earlier one."
-        )
+        raise made_before("say nothing of experiments")
     return kept
 
 

@@ -168,7 +168,7 @@ def restored(kind: Any, value: Any) -> Any:
     if value is None or kind is Any:
         return value
     if dataclasses.is_dataclass(kind):
-        hints = _hints(kind)
+        hints = _hints(kind)  # type: ignore[arg-type]  # a type, never an instance
         return kind(**{name: restored(hints.get(name, Any), item) for name, item in value.items()})  # type: ignore[operator]
     return _contained(get_origin(kind), get_args(kind), value)
 
