@@ -10,7 +10,7 @@ from analytics.collapse.statements import selects
 from analytics.logs.storage import tables
 from analytics.logs.storage.quoting import quoted
 from analytics.logs.storage.tables import Kept
-from analytics.tuning.cells import BINNED, MOST_PROBABILITIES
+from analytics.tuning.cells import BINNED, MOST_PROBABILITIES, whole_grades
 
 if TYPE_CHECKING:
     from analytics.logs.store import Store
@@ -43,7 +43,7 @@ def add(
         requests: Distinct requests among them.
         several_pairs: Whether a model stands in several pairs.
     """
-    statements = selects(log=log, several_pairs=several_pairs)
+    statements = selects(log=log, several_pairs=several_pairs, whole=whole_grades(cursor, log))
     statements["log"] = _LOG.format(log=log, requests=int(requests))
     binned = _binned(cursor, log)
     for name in NOT_KEPT:

@@ -53,7 +53,12 @@ _SELECTS: dict[PartName, str] = {
 
 
 def selects(
-    *, log: str, calls: str | None = None, served: str | None = None, several_pairs: bool = False
+    *,
+    log: str,
+    calls: str | None = None,
+    served: str | None = None,
+    several_pairs: bool = False,
+    whole: bool = False,
 ) -> dict[PartName, str]:
     """A SELECT for each part, with the keys and values of the part as columns.
 
@@ -65,10 +70,11 @@ def selects(
             output_tokens of every call; None: the observed sides of the decisions.
         served: A SELECT of one row per request as ``outcomes.SERVED``; None: that, of the decisions.
         several_pairs: Whether a model stands in several pairs, so that one call is on several rows.
+        whole: Whether every grade is known to be 0 or 1.
     """
     answers = served or outcomes.SERVED.format(log=log)
     called = calls or (tiers.ONCE if several_pairs else tiers.SIDES).format(log=log)
-    named = cells.sql()
+    named = cells.sql(whole=whole)
     columns = ", ".join(f"{text} AS {name}" for name, text in named.items())
     keys = ", ".join(str(place + 1) for place in range(len(PARTS["sweep"].keys)))
     sweep = f"SELECT {columns} FROM {log} GROUP BY {keys}"  # noqa: S608 - our own names only

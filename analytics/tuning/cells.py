@@ -5,7 +5,7 @@ observed. Its columns are counts, sums, sums of squares and of products, so cell
 the cells of the whole. It is the only thing that scans a log.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -157,9 +157,26 @@ _FIXED = {
 _BY_TIME = f"CASE WHEN ts < $cut THEN fold % {HALF} ELSE {HALF} + fold % {HALF} END::UTINYINT"
 
 
-def sql(keys: Sequence[str] = KEYS, sums: Sequence[str] = SUMS) -> dict[str, str]:
-    """Column of the cells -> its SQL over ``decisions``, with the placeholders of ``BINNED``."""
-    return {key: _COMPUTED.get(key, key) for key in keys} | {name: _SUMS[name] for name in sums}
+def sql(keys: Sequence[str] = KEYS, sums: Sequence[str] = SUMS, *, whole: bool = False) -> dict[str, str]:
+    """Column of the cells -> its SQL over ``decisions``, with the placeholders of ``BINNED``.
+
+    Args:
+        keys: Some of ``KEYS``.
+        sums: Some of ``SUMS``.
+        whole: Whether every grade is known to be 0 or 1: sums are the same and take half of the time.
+    """
+    texts = _SUMS | _OF_WHOLE_GRADES if whole else _SUMS
+    return {key: _COMPUTED.get(key, key) for key in keys} | {name: texts[name] for name in sums}
+
+
+def whole_grades(
+    cursor: duckdb.DuckDBPyConnection, relation: str, params: Mapping[str, object] | None = None
+) -> bool:
+    """Whether every grade of a relation, as it stands after FROM, is 0, 1 or unknown."""
+    query = f"""SELECT EXISTS (SELECT 1 FROM {relation}
+        WHERE fast_correct NOT IN (0, 1) OR strong_correct NOT IN (0, 1))"""  # noqa: S608 - our own names only
+    ((between,),) = cursor.execute(query, dict(params or {})).fetchall()
+    return not between
 
 
 def _collapse(
@@ -174,9 +191,7 @@ def _collapse(
     unknown = [name for name in (*keys, *sums) if name not in (*KEYS, *SUMS, UNIT_FIRST)]
     if unknown:
         raise ValueError(f"cells have no columns {', '.join(unknown)}")
-    texts = sql(keys, sums) | {key: _FIXED[key] for key in keys if key in fixed}
-    if whole:
-        texts |= {name: _OF_WHOLE_GRADES[name] for name in sums if name in _OF_WHOLE_GRADES}
+    texts = sql(keys, sums, whole=whole) | {key: _FIXED[key] for key in keys if key in fixed}
     columns = [f"{text} AS {name}" for name, text in texts.items()]
     if by_time and "fold" in keys:
         columns[list(keys).index("fold")] = f"{_BY_TIME} AS fold"
@@ -187,11 +202,6 @@ def _collapse(
     return f"SELECT {', '.join(columns)} FROM {source} WHERE {_WINDOW} GROUP BY {positions}"  # noqa: S608
 
 
-_BETWEEN = {
-    kind: f"""SELECT EXISTS (SELECT 1 FROM {source}
-        WHERE fast_correct NOT IN (0, 1) OR strong_correct NOT IN (0, 1))"""  # noqa: S608
-    for kind, source in _SOURCES.items()
-}
 _PROBABILITIES = {
     kind: (
         "SELECT approx_count_distinct(propensity), approx_count_distinct(sampling_probability) "  # noqa: S608
@@ -252,10 +262,9 @@ def cells(
         (distinct,) = cursor.execute(_PROBABILITIES[kind], window).fetchall()
         counts = dict(zip(BINNED, distinct, strict=True))
         bins = {f"bin_{key}": counts[key] > MOST_PROBABILITIES for key in sampled}
-    whole = not _OF_WHOLE_GRADES.keys().isdisjoint(sums)
-    if whole:
-        ((between,),) = cursor.execute(_BETWEEN[kind], {"source": str(source)}).fetchall()
-        whole = not between
+    whole = not _OF_WHOLE_GRADES.keys().isdisjoint(sums) and whole_grades(
+        cursor, _SOURCES[kind], {"source": str(source)}
+    )
     by_time = cut is not None and "fold" in keys
     asked = {**window, **bins, **({"cut": cut} if by_time else {})}
     statement = _collapse(kind, keys, sums, by_time=by_time, fixed=fixed, whole=whole)

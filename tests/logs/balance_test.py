@@ -7,7 +7,7 @@ from tests.soak.balance import RECORDS, balanced
 from tests.soak.forked import inside
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     records=RECORDS,
     kind=st.sampled_from(("csv", "jsonl", "json")),

@@ -260,7 +260,7 @@ def test_without_units_every_row_with_both_grades_is_marked(store):
     assert [row[2] for row in marked(store)] == ["a", "b"]
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     st.lists(
         st.tuples(st.sampled_from("abcd"), st.sampled_from([None, 0.0, 0.5]), st.integers(0, 2)),

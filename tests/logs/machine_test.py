@@ -5,4 +5,4 @@ from hypothesis import settings
 from tests.soak.machine import StoreMachine
 
 TestStore = StoreMachine.TestCase
-TestStore.settings = settings(max_examples=30, stateful_step_count=8, deadline=None, derandomize=True)
+TestStore.settings = settings(max_examples=15, stateful_step_count=8, deadline=None, derandomize=True)

@@ -92,7 +92,7 @@ def test_a_confidence_that_loses_too_much_at_the_top_says_that_data_will_not_hel
 
 def test_a_margin_of_exactly_the_loss_is_certified_in_five_percent_of_logs_at_most(tmp_path):
     """One level, whose loss is the margin exactly; the exact test errs in at most 5% of logs."""
-    misses, logs = 0, 300
+    misses, logs = 0, 160
     for seed in range(logs):
         generator = np.random.default_rng(seed)
         lost = generator.random(400) < 0.03
@@ -102,7 +102,7 @@ def test_a_margin_of_exactly_the_loss_is_certified_in_five_percent_of_logs_at_mo
             "strong_correct": [1] * 400,
         }
         misses += certification(select(log_of(rows, tmp_path)), Goal(margin=0.03)).held is not None
-    # 5% of 300 with a chance of one in a thousand of more
+    # 5% of 160 with a chance of one in a thousand of more
     assert misses <= stats.binom.ppf(0.999, logs, 0.05)
     assert misses > 0
 
@@ -127,7 +127,7 @@ def test_shadow_pairs_are_thinned_to_one_probability(tmp_path):
 
 def test_shadow_logs_do_not_certify_what_loses_the_margin(tmp_path):
     """All kept rows lose 2.2 points over the log; without thinning they would drown in escalated pairs."""
-    misses, logs = 0, 60
+    misses, logs = 0, 40
     for seed in range(logs):
         generator = np.random.default_rng(seed)
         n = 20_000
@@ -218,7 +218,7 @@ def test_a_floor_needs_the_strong_model_itself_to_reach_it(tmp_path):
 def test_several_requests_per_user_need_the_folds_to_agree(tmp_path):
     """300 users of 10 requests that share their luck: the iid test alone errs far more often than 5%."""
     iid = folds = 0
-    logs = 60
+    logs = 40
     for seed in range(logs):
         generator = np.random.default_rng(seed)
         unlucky = generator.random(300) < 0.03

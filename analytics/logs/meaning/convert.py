@@ -266,7 +266,7 @@ class _Batches:
         if len(sources) != 1:
             return False
         ids, text = columns["request_id"], rows[self.position[sources[0]]]
-        if ids.null_count():
+        if text.null_count():
             return False
         return text.dtype.is_integer() or (text.dtype == pl.String and bool((ids == text).all()))
 
