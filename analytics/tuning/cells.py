@@ -154,6 +154,9 @@ _FIXED = {
     **dict.fromkeys(("propensity", "sampling_probability", "grade_probability"), "NULL::DOUBLE"),
 }
 """Key -> its value in a log without such a column. Most logs lack some, and each key takes its time."""
+_OBSERVED = ("fast_graded", "strong_graded", "fast_cost_known", "strong_cost_known")
+_PACKED = "observed"
+"""Four keys as one number while rows are grouped: each key takes its time."""
 _BY_TIME = f"CASE WHEN ts < $cut THEN fold % {HALF} ELSE {HALF} + fold % {HALF} END::UTINYINT"
 
 
@@ -187,19 +190,31 @@ def _collapse(
     by_time: bool,
     fixed: Collection[str] = (),
     whole: bool = False,
+    window: bool = True,
 ) -> str:
     unknown = [name for name in (*keys, *sums) if name not in (*KEYS, *SUMS, UNIT_FIRST)]
     if unknown:
         raise ValueError(f"cells have no columns {', '.join(unknown)}")
     texts = sql(keys, sums, whole=whole) | {key: _FIXED[key] for key in keys if key in fixed}
-    columns = [f"{text} AS {name}" for name, text in texts.items()]
     if by_time and "fold" in keys:
-        columns[list(keys).index("fold")] = f"{_BY_TIME} AS fold"
-    positions = ", ".join(str(position + 1) for position, key in enumerate(keys) if key not in fixed)
+        texts["fold"] = _BY_TIME
+    bits = {key: 1 << bit for bit, key in enumerate(key for key in keys if key in _OBSERVED)}
+    found = {key: f"({_PACKED} & {bit}) <> 0" for key, bit in bits.items()}
+    packed = " | ".join(f"(({texts.pop(key)})::UTINYINT * {bit})::UTINYINT" for key, bit in bits.items())
+    inner = {_PACKED: packed, **texts} if packed else texts
+    columns = ", ".join(f"{text} AS {name}" for name, text in inner.items())
+    # By place, since a name would mean the column of the log and not what is made of it.
+    groups = ", ".join(
+        str(place)
+        for place, name in enumerate(inner, 1)
+        if name == _PACKED or (name in keys and name not in fixed)
+    )
     source = _SOURCES[kind]
     if UNIT_FIRST in keys:
         source = _MARKED.format(source=source, both=_BOTH)
-    return f"SELECT {', '.join(columns)} FROM {source} WHERE {_WINDOW} GROUP BY {positions}"  # noqa: S608
+    shown = ", ".join(f"{found.get(name, name)} AS {name}" for name in (*keys, *sums))
+    where = f"WHERE {_WINDOW}" if window else ""
+    return f"SELECT {shown} FROM (SELECT {columns} FROM {source} {where} GROUP BY {groups})"  # noqa: S608
 
 
 _PROBABILITIES = {
@@ -253,6 +268,7 @@ def cells(
     """
     kind = "file" if isinstance(source, Path) else "table"
     window = {"source": str(source), "since": since, "until": until}
+    limited = since is not None or until is not None
     fixed = set() if kind == "file" else _fixed(cursor, str(source))
     if fixed.issuperset(keys):
         fixed = set()  # without any GROUP BY, no row would still be a cell
@@ -266,8 +282,9 @@ def cells(
         cursor, _SOURCES[kind], {"source": str(source)}
     )
     by_time = cut is not None and "fold" in keys
-    asked = {**window, **bins, **({"cut": cut} if by_time else {})}
-    statement = _collapse(kind, keys, sums, by_time=by_time, fixed=fixed, whole=whole)
+    limits = window if limited else {"source": str(source)}
+    asked = {**limits, **bins, **({"cut": cut} if by_time else {})}
+    statement = _collapse(kind, keys, sums, by_time=by_time, fixed=fixed, whole=whole, window=limited)
     frame = cursor.sql(statement, params=asked).pl()
     counted = [name for name in sums if name in COUNTS]
     return within_limit(frame.with_columns(pl.col(counted).cast(pl.Int64)))
