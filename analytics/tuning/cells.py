@@ -102,7 +102,7 @@ _SUMS: dict[str, str] = {
     "rounded_both": f"count(*) FILTER ({_rounded('fast_correct')} AND {_rounded('strong_correct')})",
 }  # fmt: skip
 _GAINED = "(strong_correct > fast_correct)::TINYINT"
-# Half of the time that cells take is spent on these, and where every grade is 0 or 1 they say the same.
+# Two fifths of the time that cells take are spent on these; where every grade is 0 or 1 others say the same.
 _OF_WHOLE_GRADES = {
     **dict.fromkeys(("fast_correct_sq", "rounded_fast"), _SUMS["fast_correct_sum"]),
     **dict.fromkeys(("strong_correct_sq", "rounded_strong"), _SUMS["strong_correct_sum"]),
@@ -166,7 +166,7 @@ def sql(keys: Sequence[str] = KEYS, sums: Sequence[str] = SUMS, *, whole: bool =
     Args:
         keys: Some of ``KEYS``.
         sums: Some of ``SUMS``.
-        whole: Whether every grade is known to be 0 or 1: sums are the same and take half of the time.
+        whole: Whether every grade is known to be 0 or 1: sums are the same, in three fifths of the time.
     """
     texts = _SUMS | _OF_WHOLE_GRADES if whole else _SUMS
     return {key: _COMPUTED.get(key, key) for key in keys} | {name: texts[name] for name in sums}
